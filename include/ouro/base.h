@@ -1,0 +1,99 @@
+/* ouro/base.h - version, export macros, error codes, and the fatal handler.
+ *
+ * One rule for threads holds in every ouro header: a function may be called from any thread at any time, unless its comment
+ * says otherwise. One rule for errors: a function that returns `int` gives 0, or a negative OURO_E code and nothing changed;
+ * a function that returns memory gives NULL with `errno` set and nothing changed. The library never prints and never exits,
+ * except through the fatal handler below, for proven corruption. */
+#ifndef OURO_BASE_H
+#define OURO_BASE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define OURO_VERSION_MAJOR 0
+#define OURO_VERSION_MINOR 1
+#define OURO_VERSION_PATCH 0
+#define OURO_VERSION "0.1.0"
+
+#if defined(__cplusplus)
+#define OURO_BEGIN_DECLS extern "C" {
+#define OURO_END_DECLS }
+#else
+#define OURO_BEGIN_DECLS
+#define OURO_END_DECLS
+#endif
+
+#if defined(__GNUC__)
+#define OURO_API __attribute__((visibility("default")))
+#define OURO_ATTR_MALLOC __attribute__((malloc, warn_unused_result))
+#define OURO_ATTR_REALLOC __attribute__((warn_unused_result))
+#define OURO_ATTR_SIZE(i) __attribute__((alloc_size(i)))
+#define OURO_ATTR_SIZE2(i, j) __attribute__((alloc_size(i, j)))
+#define OURO_ATTR_ALIGN(i) __attribute__((alloc_align(i)))
+#else
+#define OURO_API
+#define OURO_ATTR_MALLOC
+#define OURO_ATTR_REALLOC
+#define OURO_ATTR_SIZE(i)
+#define OURO_ATTR_SIZE2(i, j)
+#define OURO_ATTR_ALIGN(i)
+#endif
+
+OURO_BEGIN_DECLS
+
+/* What can go wrong. Codes are stable; new ones are added at the end. */
+enum ouro_error {
+  OURO_OK = 0,
+  OURO_ENOMEM = -1,  /* the system, or the limit, gives no more memory */
+  OURO_EINVAL = -2,  /* an argument outside what the function accepts */
+  OURO_EBUSY = -3,   /* too late or too early for this call */
+  OURO_ESYSTEM = -4, /* a system call failed; `errno` says why */
+  OURO_ESTOP = -5,   /* a visitor asked to stop */
+};
+
+/* One sentence for a code; "unknown error" for any other number. Never NULL; static.
+ * Cost: O(1). */
+OURO_API const char *ouro_strerror(int code);
+
+/* The name of a code, such as "OURO_ENOMEM". Never NULL; static.
+ * Cost: O(1). */
+OURO_API const char *ouro_err_name(int code);
+
+/* The version of the library that runs, such as "0.1.0"; OURO_VERSION is that of the header that was compiled.
+ * Cost: O(1). */
+OURO_API const char *ouro_version(void);
+
+/* What the fatal handler is told. Proven corruption only; docs/misuse.md shows a program for each. */
+enum ouro_fatal_code {
+  OURO_FATAL_BAD_POINTER = 1,      /* freed or resized: an address that is in no block of this heap */
+  OURO_FATAL_INTERIOR_POINTER = 2, /* freed or resized: an address inside a block, not its beginning */
+  OURO_FATAL_DOUBLE_FREE = 3,      /* freed: a block that is free already */
+  OURO_FATAL_WRONG_SIZE = 4,       /* freed with a size that cannot be the block's */
+  OURO_FATAL_WRITE_AFTER_FREE = 5, /* a free block was written to (found under OURO_CONF=check) */
+  OURO_FATAL_OVERRUN = 6,          /* bytes after the end of a block were written (found under OURO_CONF=check) */
+  OURO_FATAL_INTERNAL = 7,         /* an invariant of the heap itself does not hold */
+};
+
+typedef struct ouro_fatal_info {
+  size_t struct_size;       /* bytes of this struct as the library knows it */
+  enum ouro_fatal_code code;
+  const char *text;         /* one sentence, static */
+  const void *address;      /* the pointer that was passed, or the block */
+  const void *block;        /* beginning of the block that `address` lies in, or NULL */
+  size_t block_size;        /* usable bytes of that block (its size class), or 0 */
+  const void *pool;         /* beginning of the pool, or NULL */
+  size_t pool_size;         /* bytes of the pool, or 0 */
+} ouro_fatal_info;
+
+/* May return only by not returning: longjmp in a test, abort, or exit. If it returns, the library aborts. */
+typedef void (*ouro_fatal_fn)(const ouro_fatal_info *info);
+
+/* Install a handler for proven corruption; NULL restores the default, which writes one line to file descriptor 2 and
+ * aborts. Returns the handler that was installed before (NULL for the default).
+ * Calls: no lock of the library is held while the handler runs.
+ * Cost:  O(1). */
+OURO_API ouro_fatal_fn ouro_set_fatal_handler(ouro_fatal_fn handler);
+
+OURO_END_DECLS
+
+#endif

@@ -1,0 +1,24 @@
+/* base/error.c - the names and sentences of error codes, and the version. */
+#include "base/base.h"
+
+static const struct {
+  const char *name, *sentence;
+} errors[] = {
+    {"OURO_OK", "no error"},
+    {"OURO_ENOMEM", "the system, or the limit, gives no more memory"},
+    {"OURO_EINVAL", "an argument is outside what the function accepts"},
+    {"OURO_EBUSY", "too late or too early for this call"},
+    {"OURO_ESYSTEM", "a system call failed; errno says why"},
+    {"OURO_ESTOP", "the visitor asked to stop"},
+};
+
+static int index_of(int code) {
+  int index = -code;
+  return code <= 0 && index < (int)(sizeof errors / sizeof *errors) ? index : -1;
+}
+
+const char *ouro_strerror(int code) { return index_of(code) < 0 ? "unknown error" : errors[index_of(code)].sentence; }
+
+const char *ouro_err_name(int code) { return index_of(code) < 0 ? "unknown" : errors[index_of(code)].name; }
+
+const char *ouro_version(void) { return OURO_VERSION; }

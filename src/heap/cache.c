@@ -1,0 +1,332 @@
+/* heap/cache.c - threads' caches: made, filled, emptied, left behind. */
+#include "heap/cache.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "heap/class.h"
+#include "heap/find.h"
+#include "heap/meta.h"
+#include "heap/pool.h"
+#include "heap/purge.h"
+#include "heap/theap.h"
+
+/* ---------------------------------------------------------------- bins of a thread that has no cache */
+
+static void *nothing[1];
+
+#define EMPTY {.top = nothing + 1, .limit = nothing + 1}
+#define EMPTY_8 EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, EMPTY
+#define EMPTY_BINS {.of = {EMPTY, EMPTY_8, EMPTY_8, EMPTY_8, EMPTY_8, EMPTY_8, EMPTY_8, EMPTY_8, EMPTY_8}}
+
+#if defined(OURO_BINS_IN_TLS)
+__thread ouro__bins ouro__my_bins = EMPTY_BINS;
+static ouro__bins *bins_of(ouro__cache *cache) {
+  (void)cache;
+  return &ouro__my_bins;
+}
+static void use_bins(ouro__bins *bins) { (void)bins; }
+static void use_no_bins(void) { ouro__my_bins = (ouro__bins)EMPTY_BINS; }
+#else
+static ouro__bins empty_bins = EMPTY_BINS;
+_Thread_local ouro__bins *ouro__my_bins = &empty_bins;
+static ouro__bins *bins_of(ouro__cache *cache) { return &cache->own; }
+static void use_bins(ouro__bins *bins) { ouro__my_bins = bins; }
+static void use_no_bins(void) { ouro__my_bins = &empty_bins; }
+#endif
+
+/* The thread's cache; NULL: none yet; &ending: it was taken down, and the thread is not given another. */
+static _Thread_local ouro__cache *mine;
+static ouro__cache ending;
+
+ouro__cache *ouro__caches;         /* in use. Heaps' lock */
+_Atomic size_t ouro__caches_count; /* in use */
+static ouro__cache *unused_caches; /* Heaps' lock */
+
+/* ---------------------------------------------------------------- how large the bins are */
+
+uint16_t ouro__bin_first_slot[OURO_CLASSES];
+
+/* A bin holds up to 32 KiB, so that a thread that sleeps keeps little, but for very small blocks, whose number is bounded instead,
+ * and large ones, of which two at least are worth it. */
+static unsigned capacity_of(unsigned class_) {
+  size_t size = ouro__class_size(class_);
+  size_t count = class_ < OURO_SMALL_CLASSES ? 32768 / size : 131072 / size;
+  if (count > 256) return 256;
+  if (class_ < OURO_SMALL_CLASSES && count < 8) return 8;
+  return count < 2 ? 2 : (unsigned)count;
+}
+
+/* Before the slots of a bin there is a word of zero. */
+static size_t cache_bytes(void) {
+  size_t slots = 0;
+  for (unsigned class_ = 1; class_ < OURO_CLASSES; class_++) slots += capacity_of(class_) + 1;
+  return sizeof(ouro__cache) + slots * sizeof(void *);
+}
+
+static void lay_out_slots(void) {
+  unsigned slot = 0;
+  for (unsigned class_ = 1; class_ < OURO_CLASSES; class_++) {
+    ouro__bin_first_slot[class_] = (uint16_t)(slot + 1);
+    slot += capacity_of(class_) + 1;
+  }
+}
+
+/* See <ouro/inline.h>. With e = magic * size - 2^32, block number k begins at an offset whose product is k * e; offsets between
+ * blocks give at least magic. So the first multiple behind the last block fails as well. */
+static uint32_t threshold_of(unsigned class_, uint32_t magic) {
+  size_t size = ouro__class_size(class_), blocks = OURO_UNIT_BYTES / size;
+  uint64_t e = (uint64_t)magic * size - (UINT64_C(1) << 32);
+  return class_ < OURO_SMALL_CLASSES ? (uint32_t)((blocks - 1) * e + 1) : 0;
+}
+
+static void set_up(ouro__cache *cache) {
+  ouro__bins *bins = cache->bins = bins_of(cache);
+  bins->of[0] = (ouro__bin)EMPTY;
+  for (unsigned class_ = 1; class_ < OURO_CLASSES; class_++) {
+    ouro__bin *bin = &bins->of[class_];
+    unsigned capacity = capacity_of(class_);
+    size_t size = ouro__class_size(class_);
+    *bin = (ouro__bin){.top = ouro__bin_slots(cache, class_), .capacity = (uint16_t)capacity};
+    bin->magic = (uint32_t)(((UINT64_C(1) << 32) + size - 1) / size);
+    bin->threshold = threshold_of(class_, bin->magic);
+    bin->fill = (uint16_t)(capacity < 64 ? (capacity + 7) / 8 : 8);
+    bin->limit = bin->top + capacity;
+  }
+}
+
+/* ---------------------------------------------------------------- a thread begins and ends */
+
+static pthread_key_t exit_key;
+static _Atomic uint32_t exit_key_made; /* 0: not yet; 1: being made; 2: made; 3: the system refused */
+
+static void link_cache(ouro__cache *cache) {
+  cache->prev = NULL;
+  cache->next = ouro__caches;
+  if (ouro__caches) ouro__caches->prev = cache;
+  ouro__caches = cache;
+  ouro__add_relaxed(&ouro__caches_count, 1);
+}
+
+static void unlink_cache(ouro__cache *cache) {
+  if (cache->prev) {
+    cache->prev->next = cache->next;
+  } else {
+    ouro__caches = cache->next;
+  }
+  if (cache->next) cache->next->prev = cache->prev;
+  ouro__sub_relaxed(&ouro__caches_count, 1);
+}
+
+static void release_cache(ouro__cache *cache) {
+  ouro__cache_flush_all(cache);
+  ouro__heap_leave(cache->heap);
+  ouro__acquire(&ouro__heaps_lock);
+  unlink_cache(cache);
+  cache->next = unused_caches;
+  unused_caches = cache;
+  ouro__release(&ouro__heaps_lock);
+}
+
+/* The thread's last act here; destructors of others' keys may still allocate and free after it. */
+static void at_thread_exit(void *arg) {
+  ouro__cache *cache = arg;
+  release_cache(cache);
+  mine = &ending;
+  use_no_bins();
+}
+
+static bool make_exit_key(void) {
+  uint32_t state = 0;
+  if (ouro__cas_acquire(&exit_key_made, &state, 1)) {
+    ouro__store_release(&exit_key_made, pthread_key_create(&exit_key, at_thread_exit) == 0 ? 2 : 3);
+  }
+  while (ouro__load_acquire(&exit_key_made) == 1) {
+  }
+  return ouro__load_relaxed(&exit_key_made) == 2;
+}
+
+static ouro__cache *get_cache(void) {
+  ouro__acquire(&ouro__heaps_lock);
+  ouro__cache *cache = unused_caches;
+  if (cache) {
+    unused_caches = cache->next;
+  } else if (!ouro__bin_first_slot[1]) {
+    lay_out_slots();
+  }
+  ouro__release(&ouro__heaps_lock);
+  return cache ? cache : ouro__meta_alloc(cache_bytes());
+}
+
+/* Give the cache its heap, and put it among those in use or among the unused ones. */
+static bool enter_cache(ouro__cache *cache) {
+  cache->heap = ouro__heap_enter();
+  if (cache->heap) set_up(cache);
+  ouro__acquire(&ouro__heaps_lock);
+  if (cache->heap) {
+    link_cache(cache);
+  } else {
+    cache->next = unused_caches;
+    unused_caches = cache;
+  }
+  ouro__release(&ouro__heaps_lock);
+  return cache->heap != NULL;
+}
+
+ouro__cache *ouro__cache_mine_if_any(void) { return mine == &ending ? NULL : mine; }
+
+ouro__cache *ouro__cache_mine(void) {
+  if (OURO_LIKELY(mine != NULL)) return ouro__cache_mine_if_any();
+  ouro__heap_start();
+  if (!make_exit_key()) return NULL;
+  ouro__cache *cache = get_cache();
+  if (!cache || !enter_cache(cache)) return NULL;
+  mine = cache;
+  use_bins(cache->bins);
+  /* May allocate, and finds the cache in place. A cache that would not be released at the thread's end must not be. */
+  if (pthread_setspecific(exit_key, cache) != 0) {
+    at_thread_exit(cache);
+    return NULL;
+  }
+  return cache;
+}
+
+/* ---------------------------------------------------------------- from pools to a bin */
+
+/* They came in the order of their addresses, and shall leave in it. */
+static void reverse(void **slots, unsigned count) {
+  for (unsigned low = 0, high = count - 1; low < high; low++, high--) {
+    void *swap = slots[low];
+    slots[low] = slots[high];
+    slots[high] = swap;
+  }
+}
+
+void *ouro__cache_refill(ouro__cache *cache, unsigned class_) {
+  ouro__bin *bin = &cache->bins->of[class_];
+  unsigned want = bin->fill;
+  void **slots = ouro__bin_slots(cache, class_), *twice;
+  unsigned got = ouro__heap_take(cache->heap, class_, slots, want, &twice);
+  if (OURO_UNLIKELY(twice != NULL)) {
+    OURO__POKE(&bin->top, slots + got);
+    ouro__fatal_block(OURO_FATAL_DOUBLE_FREE, twice);
+  }
+  if (got == 0) return NULL;
+  reverse(slots, got);
+  if (want < bin->capacity / 2u) bin->fill = (uint16_t)(want * 2);
+  bin->flushes = 0;
+  bin->limit = slots + bin->capacity;
+  OURO__POKE(&bin->top, slots + got - 1);
+  ouro__pulse();
+  return slots[got - 1];
+}
+
+/* ---------------------------------------------------------------- from a bin to pools */
+
+/* Blocks come from all over the heap, so each needs two lines of tables that may be far away: ask for those of a group first, then
+ * use them. */
+enum { GROUP = 32 };
+
+typedef struct batch {
+  ouro__cache *cache;
+  unsigned class_;
+  ouro__pool *pool[GROUP];
+  unsigned index[GROUP];
+  bool locked;   /* cache->heap's lock is held */
+  void *twice;   /* a block that was freed twice */
+} batch;
+
+static void find_group(batch *group, void **blocks, unsigned count) {
+  for (unsigned i = 0; i < count; i++) {
+    group->pool[i] = &ouro__the_region.pools[ouro__unit_of(blocks[i])];
+    OURO_PREFETCH_WRITE(group->pool[i]);
+  }
+  if (group->class_ >= OURO_SMALL_CLASSES) {
+    for (unsigned i = 0; i < count; i++) group->pool[i] = ouro__pool_head(group->pool[i]);
+  }
+  for (unsigned i = 0; i < count; i++) {
+    group->index[i] = ouro__block_index(group->pool[i], blocks[i]);
+    OURO_PREFETCH_WRITE(&group->pool[i]->bits[group->index[i] / 64]);
+  }
+}
+
+/* A pool that was deleted, or became another, since the block came here: the block was freed twice. */
+static bool still_there(const batch *group, unsigned i) {
+  const ouro__pool *pool = group->pool[i];
+  uint8_t kind = ouro__load_relaxed(&pool->kind);
+  return (kind == OURO_KIND_SMALL || kind == OURO_KIND_MEDIUM) && pool->class_ == group->class_;
+}
+
+static bool put_local(batch *group, unsigned i) {
+  if (!group->locked) ouro__acquire(&group->cache->heap->lock);
+  group->locked = true;
+  if (OURO_UNLIKELY(!still_there(group, i))) return false;
+  if (OURO_UNLIKELY(ouro__load_relaxed(&group->pool[i]->heap) != group->cache->heap)) { /* taken over meanwhile */
+    bool good = ouro__pool_put_remote(group->pool[i], group->index[i]);
+    ouro__heap_queue(group->pool[i]);
+    return good;
+  }
+  return ouro__pool_put(group->pool[i], group->index[i]);
+}
+
+static bool put_remote(batch *group, unsigned i, bool last_of_pool) {
+  if (OURO_UNLIKELY(!still_there(group, i))) return false;
+  bool good = ouro__pool_put_remote(group->pool[i], group->index[i]);
+  if (last_of_pool) ouro__heap_queue(group->pool[i]);
+  return good;
+}
+
+static void put_group(batch *group, void **blocks, unsigned count) {
+  const ouro_heap *own = group->cache->heap;
+  find_group(group, blocks, count);
+  for (unsigned i = 0; i < count; i++) {
+    bool local = ouro__load_relaxed(&group->pool[i]->heap) == own;
+    bool last_of_pool = i + 1 == count || group->pool[i + 1] != group->pool[i];
+    bool good = local ? put_local(group, i) : put_remote(group, i, last_of_pool);
+    if (OURO_UNLIKELY(!good)) group->twice = blocks[i];
+  }
+}
+
+/* Move all but the `keep` newest blocks of a bin to their pools. */
+static void flush(ouro__cache *cache, unsigned class_, unsigned keep) {
+  ouro__bin *bin = &cache->bins->of[class_];
+  void **slots = ouro__bin_slots(cache, class_);
+  unsigned count = ouro__bin_count(cache, class_), leave = count > keep ? count - keep : 0;
+  batch group = {.cache = cache, .class_ = class_};
+  for (unsigned done = 0; done < leave; done += GROUP) {
+    put_group(&group, slots + done, leave - done < GROUP ? leave - done : GROUP);
+  }
+  memmove(slots, slots + leave, (count - leave) * sizeof *slots);
+  OURO__POKE(&bin->top, slots + (count - leave));
+  if (group.locked) ouro__release(&cache->heap->lock);
+  ouro__freed_bytes(leave * ouro__class_size(class_));
+  if (OURO_UNLIKELY(group.twice != NULL)) ouro__fatal_block(OURO_FATAL_DOUBLE_FREE, group.twice);
+}
+
+/* After so many flushes without a refill between, the thread is taking something down. */
+enum { DRAINING = 4 };
+
+void ouro__cache_put(ouro__cache *cache, unsigned class_, void *block) {
+  ouro__bin *bin = &cache->bins->of[class_];
+  if (bin->top == bin->limit) {
+    bool draining = bin->flushes >= DRAINING;
+    flush(cache, class_, draining ? 0 : bin->capacity / 4u);
+    if (!draining) bin->flushes++;
+    if (draining && bin->capacity > GROUP) bin->limit = ouro__bin_slots(cache, class_) + GROUP;
+  }
+  *bin->top = block;
+  OURO__POKE(&bin->top, bin->top + 1);
+}
+
+void ouro__cache_flush_all(ouro__cache *cache) {
+  for (unsigned class_ = 1; class_ < OURO_CLASSES; class_++) {
+    if (ouro__bin_count(cache, class_)) flush(cache, class_, 0);
+  }
+}
+
+void ouro__cache_adopt_all(void) {
+  for (ouro__cache *cache = ouro__caches, *next; cache; cache = next) {
+    next = cache->next;
+    if (cache != mine) release_cache(cache);
+  }
+}

@@ -1,0 +1,86 @@
+/* heap/check.c - what OURO_CONF=check adds to each block, and the queue of freed blocks.
+ *
+ *   | the program's bytes: size | 0xFD ... | word |      handed out: word = size ^ mix(address)
+ *   | 0xDD ...                             | word |      in the queue: word = FREED ^ mix(address)
+ */
+#include "heap/check.h"
+
+#include <string.h>
+
+#include "heap/find.h"
+
+enum { AFTER = 0xFD, FREED_FILL = 0xDD, QUEUE = 4096 };
+
+#define FREED UINT64_C(0xf4eed0f4eed0f4ee)
+#define QUEUE_BYTES ((size_t)64 << 20)
+
+typedef struct waiting {
+  char *block;
+  size_t capacity;
+} waiting;
+
+static ouro__lock queue_lock = OURO_LOCK_INIT(OURO_RANK_META);
+static waiting queue[QUEUE];
+static size_t queue_first, queue_count, queue_bytes; /* queue_lock */
+
+void ouro__check_start(void) { ouro__store_relaxed(&ouro__conf.check, true); }
+
+static uint64_t mix(const char *block) { return ((uint64_t)(uintptr_t)block + 1) * UINT64_C(0x9e3779b97f4a7c15); }
+
+static uint64_t word_of(const char *block, size_t capacity) {
+  uint64_t word;
+  memcpy(&word, block + capacity - sizeof word, sizeof word);
+  return word ^ mix(block);
+}
+
+static void set_word(char *block, size_t capacity, uint64_t value) {
+  value ^= mix(block);
+  memcpy(block + capacity - sizeof value, &value, sizeof value);
+}
+
+static bool all_are(const char *from, const char *to, unsigned char value) {
+  while (from < to && (unsigned char)*from == value) from++;
+  return from >= to;
+}
+
+void ouro__check_given(char *block, size_t capacity, size_t size) {
+  memset(block + size, AFTER, capacity - sizeof(uint64_t) - size);
+  set_word(block, capacity, size);
+}
+
+size_t ouro__check_size(const char *block, size_t capacity) {
+  uint64_t size = word_of(block, capacity);
+  if (size == FREED) ouro__fatal_block(OURO_FATAL_DOUBLE_FREE, block);
+  if (size > capacity - OURO_CHECK_EXTRA || !all_are(block + size, block + capacity - sizeof size, AFTER)) {
+    ouro__fatal_block(OURO_FATAL_OVERRUN, block);
+  }
+  return (size_t)size;
+}
+
+static waiting enqueue(waiting freed) {
+  waiting leaving = {NULL, 0};
+  ouro__acquire(&queue_lock);
+  if (queue_count == QUEUE || queue_bytes > QUEUE_BYTES) {
+    leaving = queue[queue_first];
+    queue_first = (queue_first + 1) % QUEUE;
+    queue_count--;
+    queue_bytes -= leaving.capacity;
+  }
+  queue[(queue_first + queue_count++) % QUEUE] = freed;
+  queue_bytes += freed.capacity;
+  ouro__release(&queue_lock);
+  return leaving;
+}
+
+void *ouro__check_freed(char *block, size_t capacity) {
+  ouro__check_size(block, capacity);
+  memset(block, FREED_FILL, capacity - sizeof(uint64_t));
+  set_word(block, capacity, FREED);
+  waiting leaving = enqueue((waiting){block, capacity});
+  if (!leaving.block) return NULL;
+  const char *end = leaving.block + leaving.capacity - sizeof(uint64_t);
+  if (word_of(leaving.block, leaving.capacity) != FREED || !all_are(leaving.block, end, FREED_FILL)) {
+    ouro__fatal_block(OURO_FATAL_WRITE_AFTER_FREE, leaving.block);
+  }
+  return leaving.block;
+}

@@ -1,0 +1,27 @@
+/* heap/class.h - size classes: 16-byte steps to 512 bytes, then four to each doubling up to 128 KiB, so that at most a fifth of
+ * a block above 512 bytes is rounding. */
+#ifndef OURO_HEAP_CLASS_H
+#define OURO_HEAP_CLASS_H
+
+#include "heap/layout.h"
+
+/* The class of a request, ouro__class_of, is in <ouro/inline.h>. */
+
+/* Bytes of a block of the class; 1 <= class < OURO_CLASSES. */
+static inline size_t ouro__class_size(unsigned class_) {
+  if (class_ <= 32) return (size_t)class_ * 16;
+  return (size_t)(5 + (class_ - 33) % 4) << (7 + (class_ - 33) / 4);
+}
+
+/* The smallest class whose blocks are at least `size` bytes and all lie at multiples of `alignment`, a power of two up to
+ * OURO_UNIT_BYTES; 0 where only a large block will do. Pools begin at multiples of a unit, so it is enough that `alignment`
+ * divides the block's size. */
+static inline unsigned ouro__class_aligned(size_t size, size_t alignment) {
+  if (size > OURO_BLOCK_MAX || alignment > OURO_UNIT_BYTES) return 0;
+  for (unsigned class_ = ouro__class_of(size < alignment ? alignment : size); class_ < OURO_CLASSES; class_++) {
+    if (ouro__class_size(class_) % alignment == 0) return class_;
+  }
+  return 0;
+}
+
+#endif

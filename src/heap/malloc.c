@@ -1,0 +1,240 @@
+/* heap/malloc.c - the public functions for blocks, and the slow paths behind the fast ones. */
+#include <errno.h>
+#include <string.h>
+
+#include "heap/arena.h"
+#include "heap/cache.h"
+#include "heap/check.h"
+#include "heap/class.h"
+#include "heap/find.h"
+#include "heap/heap.h"
+#include "heap/large.h"
+#include "heap/pool.h"
+#include "heap/private.h"
+#include "heap/purge.h"
+#include "heap/theap.h"
+
+/* ---------------------------------------------------------------- allocate */
+
+static void *no_memory(void) {
+  errno = ENOMEM;
+  return NULL;
+}
+
+/* For a thread that ends, or for which there is no memory to make a cache. */
+static void *take_without_cache(unsigned class_) {
+  ouro_heap *heap = ouro__heap_enter();
+  if (!heap) return NULL;
+  void *block = ouro__heap_take_one(heap, class_);
+  ouro__heap_leave(heap);
+  return block;
+}
+
+static void *take(ouro_heap *heap, unsigned class_) {
+  if (heap) return ouro__heap_take_one(heap, class_);
+  ouro__cache *cache = ouro__cache_mine();
+  if (!cache) return take_without_cache(class_);
+  void *block = ouro__checking() ? NULL : ouro__bin_pop(ouro__bin_at(class_ * OURO__BIN_BYTES));
+  if (block) return block;
+  return ouro__checking() ? ouro__heap_take_one(cache->heap, class_) : ouro__cache_refill(cache, class_);
+}
+
+static void *alloc(ouro_heap *heap, size_t size, size_t alignment, bool zeroed) {
+  ouro__heap_start();
+  unsigned class_ = alignment <= 16 ? (size <= OURO_BLOCK_MAX ? ouro__class_of(size) : 0) : ouro__class_aligned(size, alignment);
+  if (class_ == 0) return ouro__large_alloc(heap, size, alignment, zeroed);
+  void *block = take(heap, class_);
+  if (block && zeroed) memset(block, 0, ouro__class_size(class_));
+  return block;
+}
+
+static void *checked_alloc(ouro_heap *heap, size_t size, size_t alignment, bool zeroed) {
+  if (size > PTRDIFF_MAX - OURO_CHECK_EXTRA) return NULL;
+  char *block = alloc(heap, size + OURO_CHECK_EXTRA, alignment, zeroed);
+  if (block) ouro__check_given(block, ouro__block_bytes(ouro__find(block).pool), size);
+  return block;
+}
+
+void *ouro__alloc_from(ouro_heap *heap, size_t size, size_t alignment, bool zeroed) {
+  int saved = errno;
+  if (size == 0) size = 1;
+  if (size > PTRDIFF_MAX) return no_memory();
+  ouro__conf_start();
+  void *block = (ouro__checking() ? checked_alloc : alloc)(heap, size, alignment, zeroed);
+  if (!block && ouro__purge_all() > 0) { /* what waits for its decay may be just what is missing */
+    block = (ouro__checking() ? checked_alloc : alloc)(heap, size, alignment, zeroed);
+  }
+  if (!block) return no_memory();
+  errno = saved;
+  return block;
+}
+
+void *ouro__malloc_slow(size_t size) { return ouro__alloc_from(NULL, size, 1, false); }
+
+void *ouro__calloc(size_t count, size_t size) {
+  if (OURO_UNLIKELY(size && count > PTRDIFF_MAX / size)) return no_memory();
+  size_t bytes = count * size;
+  if (bytes > OURO_BLOCK_MAX || bytes == 0) return ouro__alloc_from(NULL, bytes, 1, true);
+  void *block = ouro__malloc_fast(bytes);
+  return block ? memset(block, 0, bytes) : NULL;
+}
+
+void *ouro__aligned_alloc(size_t alignment, size_t size) {
+  if (!ouro__is_power_of_two(alignment)) {
+    errno = EINVAL;
+    return NULL;
+  }
+  return alignment <= 16 ? ouro__malloc_fast(size) : ouro__alloc_from(NULL, size, alignment, false);
+}
+
+/* ---------------------------------------------------------------- free */
+
+static ouro__found find_or_die(const void *block) {
+  ouro__found found = ouro__find(block);
+  if (OURO_LIKELY(found.kind == OURO_FOUND_BLOCK)) return found;
+  ouro__fatal_block(found.kind == OURO_FOUND_INTERIOR ? OURO_FATAL_INTERIOR_POINTER : OURO_FATAL_BAD_POINTER, block);
+}
+
+/* Without a cache: straight into the pool of whichever heap has it. */
+static bool put_without_cache(ouro__pool *pool, unsigned index) {
+  ouro_heap *heap = ouro__load_relaxed(&pool->heap);
+  ouro__acquire(&heap->lock);
+  bool still = ouro__load_relaxed(&pool->heap) == heap; /* else taken over meanwhile */
+  bool good = still ? ouro__pool_put(pool, index) : ouro__pool_put_remote(pool, index);
+  ouro__release(&heap->lock);
+  if (!still) ouro__heap_queue(pool);
+  return good;
+}
+
+static bool release(const ouro__found *found) {
+  ouro__pool *pool = found->pool;
+  if (ouro__load_relaxed(&pool->kind) == OURO_KIND_LARGE) {
+    ouro__large_free(pool);
+    return true;
+  }
+  if (ouro__load_relaxed(&pool->heap)->is_private) return ouro__private_free(pool, found->index);
+  ouro__cache *cache = ouro__checking() ? NULL : ouro__cache_mine();
+  if (!cache) return put_without_cache(pool, found->index);
+  ouro__cache_put(cache, pool->class_, found->block);
+  return true;
+}
+
+/* Under check, a block waits before its memory is used again. */
+static bool checked_release(const ouro__found *found) {
+  if (ouro__load_relaxed(&found->pool->kind) != OURO_KIND_LARGE && !ouro__block_is_out(found->pool, found->index)) return false;
+  size_t capacity = ouro__block_bytes(found->pool);
+  void *leaving = ouro__check_freed(found->block, capacity);
+  if (!leaving) return true;
+  ouro__found other = ouro__find(leaving);
+  return other.kind == OURO_FOUND_BLOCK ? release(&other) : true;
+}
+
+void ouro__free_slow(void *block) {
+  if (!block) return;
+  int saved = errno;
+  ouro__found found = find_or_die(block);
+  bool good = ouro__checking() ? checked_release(&found) : release(&found);
+  if (OURO_UNLIKELY(!good)) ouro__fatal_block(OURO_FATAL_DOUBLE_FREE, block);
+  errno = saved;
+}
+
+/* ---------------------------------------------------------------- sizes */
+
+static size_t usable(const ouro__found *found) {
+  size_t capacity = ouro__block_bytes(found->pool);
+  return ouro__checking() ? ouro__check_size(found->block, capacity) : capacity;
+}
+
+size_t ouro_usable_size(const void *block) {
+  if (!block) return 0;
+  ouro__found found = find_or_die(block);
+  return usable(&found);
+}
+
+size_t ouro_good_size(size_t size) {
+  if (size == 0) size = 1;
+  if (size <= OURO_BLOCK_MAX) return ouro__class_size(ouro__class_of(size));
+  return size > PTRDIFF_MAX ? size : ouro__round_up(size, OURO_PAGE_BYTES);
+}
+
+bool ouro_owns(const void *address) {
+  ouro__found found = ouro__find(address);
+  if (found.kind != OURO_FOUND_BLOCK) return false;
+  return ouro__load_relaxed(&found.pool->kind) == OURO_KIND_LARGE || ouro__block_is_out(found.pool, found.index);
+}
+
+/* ---------------------------------------------------------------- resize */
+
+static void *move(const ouro__found *found, size_t have, size_t size) {
+  ouro__pool *pool = found->pool;
+  bool large = ouro__load_relaxed(&pool->kind) == OURO_KIND_LARGE;
+  ouro_heap *heap = ouro__load_relaxed(&pool->heap);
+  if (heap && !heap->is_private) heap = NULL;
+  void *fresh = NULL;
+  if (large && size >= have && have >= OURO_MOVE_BYTES && !ouro__checking()) fresh = ouro__large_move(pool, size);
+  if (!fresh) {
+    fresh = ouro__alloc_from(heap, size, 1, false);
+    if (!fresh) return NULL;
+    memcpy(fresh, found->block, have < size ? have : size);
+  }
+  ouro__free_fast(found->block);
+  return fresh;
+}
+
+/* Stay where the class does not change much: shrinking by less than half is not worth a copy. */
+static bool fits_in_place(const ouro__found *found, size_t have, size_t size) {
+  if (ouro__checking()) return false;
+  if (ouro__load_relaxed(&found->pool->kind) != OURO_KIND_LARGE) return size <= have && size > have / 2;
+  if (size <= have && size > have / 4 * 3) return true;
+  return size > OURO_BLOCK_MAX && ouro__large_resize(found->pool, size);
+}
+
+void *ouro__realloc(void *block, size_t size) {
+  if (!block) return ouro__malloc_fast(size);
+  ouro__found found = find_or_die(block);
+  size_t have = usable(&found);
+  if (size == 0) size = 1;
+  if (size > PTRDIFF_MAX) return no_memory();
+  if (fits_in_place(&found, have, size)) return block;
+  return move(&found, have, size);
+}
+
+/* ---------------------------------------------------------------- the public names */
+
+void *ouro_malloc(size_t size) { return ouro__malloc_fast(size); }
+void *ouro_calloc(size_t count, size_t size) { return ouro__calloc(count, size); }
+void *ouro_realloc(void *block, size_t size) { return ouro__realloc(block, size); }
+void *ouro_aligned_alloc(size_t alignment, size_t size) { return ouro__aligned_alloc(alignment, size); }
+void ouro_free(void *block) { ouro__free_fast(block); }
+
+void *ouro_reallocarray(void *block, size_t count, size_t size) {
+  if (size && count > PTRDIFF_MAX / size) return no_memory();
+  return ouro__realloc(block, count * size);
+}
+
+/* The size must be one that could have given this block: not more than it holds, and, where no alignment was asked, of its class. */
+static void check_size(void *block, size_t alignment, size_t size) {
+  if (!block || ouro__checking()) return;
+  ouro__found found = find_or_die(block);
+  size_t have = usable(&found);
+  if (size > have || (alignment <= 16 && have <= OURO_BLOCK_MAX && size <= OURO_BLOCK_MAX / 2 && size < have / 2)) {
+    ouro__fatal_block(OURO_FATAL_WRONG_SIZE, block);
+  }
+}
+
+void ouro_free_sized(void *block, size_t size) { ouro_free_aligned_sized(block, 1, size); }
+
+void ouro_free_aligned_sized(void *block, size_t alignment, size_t size) {
+  check_size(block, alignment, size);
+  ouro__free_fast(block);
+}
+
+size_t ouro_heap_trim(void) {
+  ouro_thread_flush();
+  return ouro__purge_all();
+}
+
+void ouro_thread_flush(void) {
+  ouro__cache *cache = ouro__cache_mine_if_any();
+  if (cache) ouro__cache_flush_all(cache);
+}

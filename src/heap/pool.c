@@ -1,0 +1,241 @@
+/* heap/pool.c - blocks taken and put back by bits, and the pages between them. */
+#include "heap/pool.h"
+
+#include "heap/arena.h"
+#include "heap/check.h"
+#include "heap/class.h"
+#include "heap/meta.h"
+#include "heap/theap.h"
+
+static size_t bits_bytes(const ouro__pool *pool) { return (size_t)pool->words * 2 * sizeof(uint64_t); }
+
+static uint64_t all_granules(bool medium) { return ouro__mask64(0, medium ? 64 : 16); }
+
+static void set_all_free(ouro__pool *pool) {
+  for (unsigned word = 0; word < pool->words; word++) {
+    unsigned left = pool->blocks - word * 64u;
+    ouro__store_relaxed(&pool->bits[word], ouro__mask64(0, left < 64 ? left : 64));
+  }
+}
+
+/* What of the pool's pages the system still has: all of a clean run's, none of a dirty unit's, and none where huge pages may
+ * have brought them. */
+static uint64_t granules_not_here(const ouro__run *run, bool medium) {
+  uint64_t mask = 0;
+  if (ouro__the_region.arenas[run->unit / OURO_ARENA_UNITS].huge) return 0;
+  for (uint32_t unit = 0; unit < run->units; unit++) {
+    if (run->dirty >> unit & 1) continue;
+    mask |= medium ? ouro__mask64(unit * 8, 8) : ouro__mask64(0, 16);
+  }
+  return mask;
+}
+
+static void publish(ouro__pool *pool, const ouro__run *run, bool medium) {
+  for (uint32_t part = 1; part < run->units; part++) ouro__store_relaxed(&pool[part].kind, OURO_KIND_MEDIUM_PART);
+  ouro__store_relaxed(&pool->kind, medium ? OURO_KIND_MEDIUM : OURO_KIND_SMALL);
+  bool cached = !medium && !ouro__checking() && !ouro__load_relaxed(&pool->heap)->is_private;
+  ouro__hot_bins[run->unit] = cached ? (uint16_t)(pool->class_ * OURO__BIN_BYTES) : 0;
+}
+
+ouro__pool *ouro__pool_new(ouro_heap *heap, unsigned class_) {
+  bool medium = class_ >= OURO_SMALL_CLASSES;
+  size_t size = ouro__class_size(class_);
+  size_t bytes = medium ? OURO_MEDIUM_BYTES : OURO_UNIT_BYTES;
+  if (!ouro__heap_may_grow(heap, bytes)) return NULL;
+  unsigned blocks = (unsigned)(bytes / size), words = (blocks + 63) / 64;
+  _Atomic(uint64_t) *bits = ouro__meta_alloc((size_t)words * 2 * sizeof(uint64_t));
+  if (!bits) return NULL;
+  ouro__run run = ouro__units_take(medium ? OURO_MEDIUM_UNITS : 1, bytes);
+  if (run.unit == OURO_NONE) {
+    ouro__meta_free((void *)bits, (size_t)words * 2 * sizeof(uint64_t));
+    return NULL;
+  }
+  ouro__pool *pool = &ouro__the_region.pools[run.unit];
+  pool->bits = bits;
+  ouro__store_relaxed(&pool->heap, heap);
+  pool->returned = granules_not_here(&run, medium);
+  pool->size = (uint32_t)size;
+  pool->magic = (uint32_t)(((UINT64_C(1) << 32) + size - 1) / size);
+  pool->blocks = pool->nfree = (uint16_t)blocks;
+  pool->class_ = (uint8_t)class_;
+  pool->words = (uint8_t)words;
+  set_all_free(pool);
+  publish(pool, &run, medium);
+  ouro__account_less(ouro__pool_bytes_returned(pool)); /* it will be taken page by page */
+  ouro__heap_add(heap, pool);
+  return pool;
+}
+
+void ouro__pool_delete(ouro__pool *pool) {
+  uint32_t unit = ouro__pool_unit(pool);
+  uint32_t units = (uint32_t)(ouro__pool_bytes(pool) >> OURO_UNIT_SHIFT);
+  bool clean = pool->returned == all_granules(units > 1);
+  ouro__heap_remove(ouro__load_relaxed(&pool->heap), pool);
+  ouro__account_more(ouro__pool_bytes_returned(pool));
+  ouro__hot_bins[unit] = 0;
+  for (uint32_t part = 0; part < units; part++) ouro__store_relaxed(&pool[part].kind, OURO_KIND_NONE);
+  ouro__meta_free((void *)pool->bits, bits_bytes(pool));
+  ouro__units_put(unit, units, true, clean);
+}
+
+/* The granules that blocks `first` to `last` touch are the program's again. */
+static void bring_back(ouro__pool *pool, unsigned first, unsigned last) {
+  unsigned shift = ouro__granule_shift(pool);
+  unsigned from = (unsigned)(((size_t)first * pool->size) >> shift);
+  unsigned to = (unsigned)(((size_t)(last + 1) * pool->size - 1) >> shift);
+  uint64_t mask = ouro__mask64(from, to - from + 1) & pool->returned;
+  pool->returned &= ~mask;
+  ouro__account_take((size_t)ouro__popcount64(mask) << shift);
+}
+
+static unsigned take_from_word(ouro__pool *pool, unsigned word, void **out, unsigned want, const char *base) {
+  uint64_t bits = ouro__load_relaxed(&pool->bits[word]);
+  unsigned taken = 0, first = word * 64 + ouro__ctz64(bits), index = first;
+  size_t size = pool->size;
+  for (; bits && taken < want; bits &= bits - 1) {
+    index = word * 64 + ouro__ctz64(bits);
+    out[taken++] = (void *)(base + index * size);
+  }
+  ouro__store_relaxed(&pool->bits[word], bits);
+  if (pool->returned) bring_back(pool, first, index);
+  return taken;
+}
+
+unsigned ouro__pool_take(ouro__pool *pool, void **out, unsigned want) {
+  const char *base = ouro__pool_address(pool);
+  unsigned taken = 0;
+  OURO_ASSERT(pool->nfree > 0);
+  for (unsigned word = 0; taken < want && word < pool->words; word++) {
+    if (ouro__load_relaxed(&pool->bits[word])) taken += take_from_word(pool, word, out + taken, want - taken, base);
+  }
+  OURO_ASSERT(taken > 0);
+  pool->nfree = (uint16_t)(pool->nfree - taken);
+  pool->taken_tick = (uint8_t)ouro__load_relaxed(&ouro__tick_now);
+  ouro__heap_relist(ouro__load_relaxed(&pool->heap), pool);
+  return taken;
+}
+
+static void freed(ouro__pool *pool, unsigned count) {
+  ouro_heap *heap = ouro__load_relaxed(&pool->heap);
+  pool->nfree = (uint16_t)(pool->nfree + count);
+  ouro__heap_scan_later(heap, pool);
+  if (pool->nfree == pool->blocks && !ouro__heap_keeps_empty(heap, pool)) {
+    ouro__pool_delete(pool);
+  } else {
+    ouro__heap_relist(heap, pool);
+  }
+}
+
+bool ouro__pool_put(ouro__pool *pool, unsigned index) {
+  _Atomic(uint64_t) *word = &pool->bits[index / 64];
+  uint64_t bit = UINT64_C(1) << (index % 64), bits = ouro__load_relaxed(word);
+  if (bits & bit || ouro__pool_bit(pool, index, true)) return false;
+  ouro__store_relaxed(word, bits | bit);
+  freed(pool, 1);
+  return true;
+}
+
+bool ouro__pool_put_remote(ouro__pool *pool, unsigned index) {
+  uint64_t bit = UINT64_C(1) << (index % 64);
+  /* Pairs with the exchange in ouro__pool_collect: what the program did with the block happens before its next use. */
+  return !(ouro__or_release(&pool->bits[pool->words + index / 64], bit) & bit);
+}
+
+bool ouro__pool_collect(ouro__pool *pool, unsigned *twice) {
+  unsigned count = 0;
+  bool good = true;
+  for (unsigned word = 0; word < pool->words; word++) {
+    _Atomic(uint64_t) *remote = &pool->bits[pool->words + word];
+    if (!ouro__load_relaxed(remote)) continue;
+    uint64_t bits = ouro__exchange_acquire(remote, 0), before = ouro__load_relaxed(&pool->bits[word]);
+    if (bits & before) {
+      *twice = word * 64 + ouro__ctz64(bits & before);
+      good = false;
+      bits &= ~before;
+    }
+    ouro__store_relaxed(&pool->bits[word], before | bits);
+    count += ouro__popcount64(bits);
+  }
+  if (count) freed(pool, count);
+  return good;
+}
+
+/* ---------------------------------------------------------------- pages */
+
+/* Are the blocks `first` to `last` all free? */
+static bool all_free(const ouro__pool *pool, unsigned first, unsigned last) {
+  for (unsigned word = first / 64; word <= last / 64; word++) {
+    unsigned from = word == first / 64 ? first % 64 : 0, to = word == last / 64 ? last % 64 : 63;
+    uint64_t mask = ouro__mask64(from, to - from + 1);
+    if ((ouro__load_relaxed(&pool->bits[word]) & mask) != mask) return false;
+  }
+  return true;
+}
+
+/* Granules that could go: not returned yet, and no block in use touches them. */
+static uint64_t free_granules(const ouro__pool *pool) {
+  size_t granule = (size_t)1 << ouro__granule_shift(pool);
+  unsigned count = (unsigned)(ouro__pool_bytes(pool) / granule);
+  uint64_t mask = 0;
+  for (unsigned i = 0; i < count; i++) {
+    if (pool->returned >> i & 1) continue;
+    unsigned first = (unsigned)(i * granule / pool->size), last = (unsigned)(((i + 1) * granule - 1) / pool->size);
+    if (last >= pool->blocks) last = pool->blocks - 1u;
+    if (first > last || all_free(pool, first, last)) mask |= UINT64_C(1) << i;
+  }
+  return mask;
+}
+
+size_t ouro__pool_return_pages(ouro__pool *pool) {
+  unsigned shift = ouro__granule_shift(pool);
+  size_t total = 0;
+  uint64_t mask = pool->nfree ? free_granules(pool) : 0;
+  if (mask) ouro__arena_no_huge(ouro__pool_unit(pool) / OURO_ARENA_UNITS);
+  while (mask) {
+    unsigned first = ouro__ctz64(mask);
+    uint64_t rest = ~(mask >> first);
+    unsigned count = rest ? ouro__ctz64(rest) : 64;
+    if (count > 64 - first) count = 64 - first;
+    uint64_t stretch = ouro__mask64(first, count);
+    size_t bytes = (size_t)count << shift;
+    mask &= ~stretch;
+    if (!ouro__os_return(ouro__pool_address(pool) + ((size_t)first << shift), bytes)) continue;
+    pool->returned |= stretch;
+    ouro__account_return(bytes);
+    total += bytes;
+  }
+  return total;
+}
+
+/* ---------------------------------------------------------------- the checker */
+
+static bool returned_pages_are_free(const ouro__pool *pool) {
+  unsigned shift = ouro__granule_shift(pool);
+  for (unsigned index = 0; index < pool->blocks; index++) {
+    if (ouro__pool_bit(pool, index, false)) continue;
+    unsigned from = (unsigned)(((size_t)index * pool->size) >> shift);
+    unsigned to = (unsigned)((((size_t)index + 1) * pool->size - 1) >> shift);
+    if (pool->returned & ouro__mask64(from, to - from + 1)) return false;
+  }
+  return true;
+}
+
+bool ouro__pool_valid(ouro__pool *pool, const char **why) {
+  unsigned count = 0;
+  for (unsigned word = 0; word < pool->words; word++) {
+    uint64_t bits = ouro__load_relaxed(&pool->bits[word]);
+    unsigned left = pool->blocks - word * 64u;
+    *why = "I-POOL-1: a block that does not exist is free";
+    if (bits & ~ouro__mask64(0, left < 64 ? left : 64)) return false;
+    *why = "I-POOL-2: a block is free and remotely freed";
+    if (bits & ouro__load_relaxed(&pool->bits[pool->words + word])) return false;
+    count += ouro__popcount64(bits);
+  }
+  *why = "I-POOL-1: the number of free blocks is wrong";
+  if (count != pool->nfree) return false;
+  *why = "I-POOL-3: a pool with free blocks is in no list, or a full one is in one";
+  if (!ouro__heap_lists(ouro__load_relaxed(&pool->heap), pool)) return false;
+  *why = "I-POOL-4: a returned page holds a block in use";
+  if (pool->returned & ~all_granules(ouro__load_relaxed(&pool->kind) == OURO_KIND_MEDIUM)) return false;
+  return returned_pages_are_free(pool);
+}

@@ -1,0 +1,64 @@
+/* heap/pool.h - pools: blocks taken and put back by bits.
+ *
+ *   bits:  | free: a bit for each block that can be taken | remote: a bit for each that another heap's thread has freed |
+ *          '---------------- words ----------------------' '------------------- words --------------------------------'
+ *
+ * A block is, at any time, handed out (to the program, or to a thread's cache: neither bit), free, or remotely freed (its bit of
+ * remote); the pool's heap moves remote bits to free ones, under its lock. A second free of a block finds its bit set.
+ *
+ * All functions but the remote one need the lock of the pool's heap. */
+#ifndef OURO_HEAP_POOL_H
+#define OURO_HEAP_POOL_H
+
+#include "heap/layout.h"
+
+/* Make a pool of `class_` for `heap`, in its lists. NULL: no memory. */
+ouro__pool *ouro__pool_new(ouro_heap *heap, unsigned class_);
+
+/* Take the pool out of its heap's lists and give its units back, whatever is in it. */
+void ouro__pool_delete(ouro__pool *pool);
+
+/* Take up to `want` blocks, the lowest addresses first; at least one, since the pool has a free block. */
+unsigned ouro__pool_take(ouro__pool *pool, void **out, unsigned want);
+
+/* Block number `index` is free from now on; false where it was already. May delete the pool. */
+bool ouro__pool_put(ouro__pool *pool, unsigned index);
+
+/* The same, from any thread without a lock; the pool then belongs in its heap's remote queue (ouro__heap_queue). */
+bool ouro__pool_put_remote(ouro__pool *pool, unsigned index);
+
+/* Move remote bits to free ones. false: a block was freed twice, *twice is its number. May delete the pool. */
+bool ouro__pool_collect(ouro__pool *pool, unsigned *twice);
+
+/* Return system pages that hold no block in use. Returns bytes. */
+size_t ouro__pool_return_pages(ouro__pool *pool);
+
+/* The invariants I-POOL-1 to I-POOL-4. */
+bool ouro__pool_valid(ouro__pool *pool, const char **why);
+
+/* The number of the block at `address`; the caller knows that it lies in this pool. For SMALL pools a multiplication. */
+static inline unsigned ouro__block_index(const ouro__pool *pool, const void *address) {
+  if (ouro__load_relaxed(&pool->kind) == OURO_KIND_SMALL) {
+    return (unsigned)((((uintptr_t)address & (OURO_UNIT_BYTES - 1)) * (uint64_t)pool->magic) >> 32);
+  }
+  return (unsigned)(((uintptr_t)address - (uintptr_t)ouro__pool_address(pool)) / pool->size);
+}
+
+static inline bool ouro__pool_bit(const ouro__pool *pool, unsigned index, bool remote) {
+  return ouro__load_relaxed(&pool->bits[(remote ? pool->words : 0) + index / 64]) >> (index % 64) & 1;
+}
+
+/* Neither free nor remotely freed. Without the lock, a hint about a block that the caller does not own. */
+static inline bool ouro__block_is_out(const ouro__pool *pool, unsigned index) {
+  return !ouro__pool_bit(pool, index, false) && !ouro__pool_bit(pool, index, true);
+}
+
+static inline unsigned ouro__granule_shift(const ouro__pool *pool) {
+  return ouro__load_relaxed(&pool->kind) == OURO_KIND_SMALL ? 12 : 13;
+}
+
+static inline size_t ouro__pool_bytes_returned(const ouro__pool *pool) {
+  return (size_t)ouro__popcount64(pool->returned) << ouro__granule_shift(pool);
+}
+
+#endif
