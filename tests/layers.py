@@ -4,8 +4,8 @@
 The rules, as docs/design.md gives them:
   - a file of src/LAYER includes its own layer's headers, and of the layers below it their one header alone: LAYER/LAYER.h,
     and of preload/ its protocol, preload/control.h;
-  - public headers: base and os take <ouro/base.h>, heap and what lies above it also <ouro/heap.h>; nobody in src takes the
-    umbrella <ouro/ouro.h>;
+  - public headers: base and os take <ouro/base.h>, heap and what lies above it also <ouro/heap.h>, and heap alone the inlined
+    fast path <ouro/inline.h>; nobody in src takes the umbrella <ouro/ouro.h>;
   - a public header includes public headers only; an adapter also its runtime's;
   - quoted includes are written from src/ ("heap/heap.h"), so that the layer can be read;
   - nobody includes a .c file, and nobody but os/ and the tests includes os/os_fault.h;
@@ -30,7 +30,7 @@ ONE_HEADER = {layer: f'{layer}/{layer}.h' for layer in LAYERS} | {'preload': 'pr
 PUBLIC = {
     'base': ['ouro/base.h'],
     'os': ['ouro/base.h'],
-    'heap': ['ouro/base.h', 'ouro/heap.h'],
+    'heap': ['ouro/base.h', 'ouro/heap.h', 'ouro/inline.h'],
     'preload': ['ouro/base.h', 'ouro/heap.h'],
     'cli': ['ouro/base.h', 'ouro/heap.h'],
 }

@@ -1,6 +1,7 @@
 """Input for the real programs: a C file, an SQL script and a JSON file, made by script, the same on every machine.
 
 Each is made once for a size and kept in the build folder; a file is complete where it has its final name."""
+import os
 import random
 import subprocess
 
@@ -8,7 +9,7 @@ import subprocess
 def kept(path, write):
     """`path`, written by `write(file)` where it is not there yet."""
     if not path.exists():
-        partial = path.with_name(path.name + ".partial")
+        partial = path.with_name(f"{path.name}.{os.getpid()}")
         with open(partial, "w", encoding="utf-8") as file:
             write(file)
         partial.rename(path)
@@ -63,7 +64,7 @@ def c_file(folder, functions):
     source = kept(folder / f"machine-{functions}.c", lambda file: c_source(file, functions))
     output = folder / f"machine-{functions}.i"
     if not output.exists():
-        partial = output.with_name(output.name + ".partial")
+        partial = output.with_name(f"{output.name}.{os.getpid()}")
         subprocess.run(["gcc", "-E", "-P", str(source), "-o", str(partial)], check=True)
         partial.rename(output)
     return output

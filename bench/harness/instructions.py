@@ -35,7 +35,7 @@ def build(bench):
 
 def count(bench, program, env, loops, size):
     """All instructions of one run."""
-    output = bench.folder / "callgrind.out"
+    output = bench.scratch / "callgrind.out"
     output.unlink(missing_ok=True)
     command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={output}", str(program), str(loops), str(size)]
     done = subprocess.run(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=300)
@@ -61,7 +61,7 @@ def measure(bench, allocators):
     found = {}
     for allocator in allocators:
         env = allocator.environment()
-        provider = malloc_files([str(real), "10", "64"], env, bench.folder).get(real.name)
+        provider = malloc_files([str(real), "10", "64"], env, bench.scratch).get(real.name)
         if provider is None or not allocator.serves(provider):
             raise Ineffective(f"{allocator.name}: count-malloc has its malloc from {provider}")
         found[allocator.name] = {size: turn(bench, real, env, loops, size) - nothing[size] + OWN for size in SIZES}

@@ -30,7 +30,8 @@ class Sample:
 class Bench:
     """Where things are, and how large they are to be."""
     root: Path
-    folder: Path  # build/bench
+    folder: Path   # build/bench: programs and input, kept
+    scratch: Path  # of this run alone
     python: str
     quick: bool = False
 
@@ -47,16 +48,17 @@ class Bench:
 
 def compile_file(bench, output, arguments, sources):
     """Runs the C compiler where `output` is older than one of its sources."""
-    newest = max(source.stat().st_mtime for source in [*sources, bench.sources / "work.h"])
+    newest = max(source.stat().st_mtime for source in [*sources, bench.sources / "work.h", Path(__file__)])
     if output.exists() and output.stat().st_mtime > newest:
         return
-    command = [os.environ.get("CC", "cc"), *FLAGS, *arguments, "-o", str(output), *map(str, sources)]
+    fresh = bench.scratch / output.name
+    command = [os.environ.get("CC", "cc"), *FLAGS, "-o", str(fresh), *map(str, sources), *arguments]
     subprocess.run(command, check=True)
+    fresh.replace(output)
 
 
 def build(bench):
     """Builds launch, spawn and all workloads."""
-    bench.folder.mkdir(parents=True, exist_ok=True)
     for name in STATIC:
         compile_file(bench, bench.folder / name, ["-static"], [bench.sources / f"{name}.c"])
     others = {"work", "count", "empty", *STATIC}
@@ -75,7 +77,7 @@ STEP = re.compile(r"^resident (\S+) ([0-9.]+)$", re.MULTILINE)
 
 def run(bench, command, env, stdin=None):
     """Runs `command` to its end; returns a Sample and the fields that it printed."""
-    report = bench.folder / "report"
+    report = bench.scratch / "report"
     report.unlink(missing_ok=True)
     with open(stdin or os.devnull, "rb") as source:
         process = subprocess.Popen([str(bench.folder / "launch"), str(report), *command], env=env, stdin=source,

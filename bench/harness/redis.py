@@ -64,7 +64,7 @@ class Server:
         self.began = time.monotonic()
         self.process = subprocess.Popen(
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-             "--loglevel", "warning", "--dir", str(self.bench.folder)], env=environment(self.allocator),
+             "--loglevel", "warning", "--dir", str(self.bench.scratch)], env=environment(self.allocator),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             self.client = self.connect()
@@ -121,7 +121,7 @@ class Server:
         return self.status("VmRSS")
 
 
-MIX = ((32, 500_000), (512, 300_000), (8192, 60_000))
+MIX = ((32, 300_000), (512, 200_000), (8192, 40_000))
 
 
 def request_mix(server, scale):
@@ -153,7 +153,7 @@ def fill_and_flush(server, scale, looks):
     """Loads about 100 MB, drops it, and looks at resident memory: [(moment, MB)]."""
     steps = [("started", server.resident())]
     batch = []
-    for words in commands(int(180_000 * scale)):
+    for words in commands(int(200_000 * scale)):
         batch.append(words)
         if len(batch) == 500:
             server.client.batch(batch)

@@ -68,7 +68,7 @@ class Spawn(Native):
     """The start of a program: spawn puts the library into its children only."""
 
     def prove(self, bench, allocator):
-        prove(allocator, ["/bin/true"], allocator.environment(), "true", bench.folder)
+        prove(allocator, ["/bin/true"], allocator.environment(), "true", bench.scratch)
 
     def measure(self, bench, allocator):
         env = allocator.environment()
@@ -92,7 +92,7 @@ class Program:
         self.stdin(bench)
 
     def prove(self, bench, allocator):
-        prove(allocator, self.probe, allocator.environment(), self.binary, bench.folder)
+        prove(allocator, self.probe, allocator.environment(), self.binary, bench.scratch)
 
     def measure(self, bench, allocator):
         return run(bench, self.command(bench), allocator.environment(), self.stdin(bench))[0]
@@ -113,7 +113,7 @@ class Python:
         if allocator.name == "pymalloc":
             return
         command, env = allocator.python([bench.python, "-c", "pass"])
-        prove(allocator, command, env, os.path.basename(bench.python), bench.folder)
+        prove(allocator, command, env, os.path.basename(bench.python), bench.scratch)
 
     def measure(self, bench, allocator):
         command, env = allocator.python([bench.python, bench.script("python", self.script), *self.arguments(bench)])
@@ -131,7 +131,7 @@ class Redis:
                 raise Missing(f"{program} is not installed; install it with: apt-get install redis-server")
 
     def prove(self, bench, allocator):
-        prove(allocator, ["redis-server", "--version"], redis.environment(allocator), "redis-server", bench.folder)
+        prove(allocator, ["redis-server", "--version"], redis.environment(allocator), "redis-server", bench.scratch)
 
     def measure(self, bench, allocator):
         with redis.Server(bench, allocator) as server:
@@ -159,15 +159,15 @@ MILLION = 1_000_000
 NATIVE_ROWS = [
     Native("pair, 64 B", "pair", "100000000 64 64", "200000 64 64"),
     Native("pair, 16 to 512 B", "pair", "100000000 16 512", "200000 16 512"),
-    Native("a million, LIFO, 64 B", "order", "0 1000000 64 40", "0 20000 64 2"),
-    Native("a million, FIFO, 64 B", "order", "1 1000000 64 40", "1 20000 64 2"),
+    Native("a million, LIFO, 64 B", "order", "0 1000000 64 30", "0 20000 64 2"),
+    Native("a million, FIFO, 64 B", "order", "1 1000000 64 30", "1 20000 64 2"),
     Native("random replacement, 64 B", "replace", "1000000 64 64 12000000", "20000 64 64 20000"),
     Native("random replacement, 256 B", "replace", "1000000 256 256 12000000", "20000 256 256 20000"),
     Native("random replacement, 512 B", "replace", "1000000 512 512 12000000", "20000 512 512 20000"),
     Roomy("random replacement, 4 KiB", "replace", "1000000 4096 4096 4000000", "5000 4096 4096 20000",
           needs=8 << 30, smaller="200000 4096 4096 4000000"),
     Native("random replacement, mixed", "replace", "1000000 1 0 10000000", "20000 1 0 20000"),
-    Native("random drain and refill, 64 B", "drain", "1000000 64 12", "20000 64 2"),
+    Native("random drain and refill, 64 B", "drain", "1000000 64 8", "20000 64 2"),
     Native("random drain and refill, 512 B", "drain", "1000000 512 6", "20000 512 2"),
     Native("server, 1 thread", "server", "1 10000 16 1000 24000000", "1 1000 16 1000 100000"),
     Native("server, 2 threads", "server", "2 10000 16 1000 24000000", "2 1000 16 1000 100000"),
@@ -177,9 +177,9 @@ NATIVE_ROWS = [
     Native("free by others, 8 threads", "exchange", "8 4500 500 16 512", "8 20 500 16 512"),
     Native("a thread that only frees", "onlyfree", "2 140000 16 512 6000000 0", "2 5000 16 512 50000 0"),
     Native("large, 64 KiB to 4 MiB", "large", "20 65536 4194304 20000", "20 65536 4194304 100"),
-    Native("large, 1 to 32 MiB", "large", "20 1048576 33554432 400", "5 1048576 33554432 10"),
-    Native("realloc, by half, to 64 MiB", "grow", "0 67108864 16", "0 4194304 2"),
-    Native("realloc, by 4 KiB, to 64 MiB", "grow", "1 67108864 6", "1 4194304 1"),
+    Native("large, 1 to 32 MiB", "large", "20 1048576 33554432 250", "5 1048576 33554432 10"),
+    Native("realloc, by half, to 64 MiB", "grow", "0 67108864 10", "0 4194304 2"),
+    Native("realloc, by 4 KiB, to 64 MiB", "grow", "1 67108864 4", "1 4194304 1"),
     Native("realloc, small strings", "grow", "2 1000 200 50000", "2 1000 5 5000"),
     Native("trees, 1 thread", "trees", "1 16 300", "1 12 4"),
     Native("trees, 2 threads", "trees", "2 16 300", "2 12 4"),

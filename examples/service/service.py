@@ -87,22 +87,21 @@ class Service:
         self.file.seek(begin)
         return self.file.read(length).decode(errors='replace').rstrip('\n')
 
-    def burst(self, target_bytes):
-        """Open sessions until the process has grown to `target_bytes`; then end them. Returns how many there were."""
+    def burst(self, count):
+        """Open `count` sessions, one after the other; then end them."""
         sessions = []
-        while memory_now()[0] < target_bytes:
-            first = len(sessions) * PACKAGES_EACH
+        for number in range(count):
+            first = number * PACKAGES_EACH
             session = Session([self.description(first + i) for i in range(PACKAGES_EACH)])
-            self.answers[len(sessions)] = session.answer()
+            self.answers[number] = session.answer()
             sessions.append(session)
         self.kept = {number: session for number, session in enumerate(sessions) if number % KEPT_ONE_IN == 0}
-        return len(sessions)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('input', help='package descriptions, as apt-cache dumpavail prints them')
-    parser.add_argument('--peak', type=int, default=590, metavar='MB', help='how large the burst lets it grow (590)')
+    parser.add_argument('--sessions', type=int, default=500, metavar='N', help='how many sessions the burst has (500)')
     parser.add_argument('--idle', type=float, default=2.0, metavar='SECONDS', help='how long it idles after the burst (2)')
     parser.add_argument('--json', action='store_true', help='print the figures as JSON')
     options = parser.parse_args()
@@ -110,7 +109,7 @@ def main():
     began, cpu_began = time.perf_counter(), time.process_time()
     service = Service(options.input)
     figures = {'base': memory_now()[0]}
-    figures['sessions'] = service.burst(options.peak * 1000000)
+    service.burst(options.sessions)
     figures['seconds'] = time.perf_counter() - began
     figures['cpu_seconds'] = time.process_time() - cpu_began
     figures['after_burst'] = memory_now()[0]
@@ -120,7 +119,7 @@ def main():
     if options.json:
         print(json.dumps(figures))
     else:
-        print(f'{len(service.index):,} packages, {figures["sessions"]:,} sessions, {len(service.kept):,} kept in full')
+        print(f'{len(service.index):,} packages, {options.sessions:,} sessions, {len(service.kept):,} kept in full')
         for name in ('base', 'peak', 'after_burst', 'after_idle'):
             print(f'{name.replace("_", " "):12} {figures[name] / 1e6:8.1f} MB')
         print(f'{"time":12} {figures["seconds"]:8.2f} s')

@@ -189,14 +189,35 @@ static bool fits_in_place(const ouro__found *found, size_t have, size_t size) {
   return size > OURO_BLOCK_MAX && ouro__large_resize(found->pool, size);
 }
 
-void *ouro__realloc(void *block, size_t size) {
-  if (!block) return ouro__malloc_fast(size);
+/* Usable bytes of a block that a cache would take, found as ouro__free_fast does; 0 for all others. */
+static size_t usable_of_cached_kind(const void *block) {
+  size_t unit = ((uintptr_t)block - ouro__hot_base) >> OURO_UNIT_SHIFT;
+  if (unit >= ouro__hot_units) return 0;
+  unsigned class_ = OURO__PEEK(&ouro__hot_bins[unit]) / OURO__BIN_BYTES;
+  ouro__bin OURO__SEG *bin = ouro__bin_at(class_ * OURO__BIN_BYTES);
+  uint32_t offset = (uint32_t)((uintptr_t)block & (OURO_UNIT_BYTES - 1));
+  return offset * bin->magic < bin->threshold ? ouro__class_size(class_) : 0;
+}
+
+static void *realloc_slow(void *block, size_t size) {
   ouro__found found = find_or_die(block);
   size_t have = usable(&found);
   if (size == 0) size = 1;
   if (size > PTRDIFF_MAX) return no_memory();
   if (fits_in_place(&found, have, size)) return block;
   return move(&found, have, size);
+}
+
+void *ouro__realloc(void *block, size_t size) {
+  if (!block) return ouro__malloc_fast(size);
+  size_t have = usable_of_cached_kind(block);
+  if (have == 0 || size > OURO_SMALL_MAX || size == 0) return realloc_slow(block, size);
+  if (size <= have && size > have / 2) return block;
+  void *fresh = ouro__malloc_fast(size);
+  if (!fresh) return NULL;
+  memcpy(fresh, block, have < size ? have : size);
+  ouro__free_fast(block);
+  return fresh;
 }
 
 /* ---------------------------------------------------------------- the public names */

@@ -111,18 +111,25 @@ unsigned ouro__pool_take(ouro__pool *pool, void **out, unsigned want) {
   OURO_ASSERT(taken > 0);
   pool->nfree = (uint16_t)(pool->nfree - taken);
   pool->taken_tick = (uint8_t)ouro__load_relaxed(&ouro__tick_now);
-  ouro__heap_relist(ouro__load_relaxed(&pool->heap), pool);
+  if (ouro__bucket_of(pool) != pool->bucket) ouro__heap_relist(ouro__load_relaxed(&pool->heap), pool);
   return taken;
 }
 
-static void freed(ouro__pool *pool, unsigned count) {
-  ouro_heap *heap = ouro__load_relaxed(&pool->heap);
-  pool->nfree = (uint16_t)(pool->nfree + count);
-  ouro__heap_scan_later(heap, pool);
-  if (pool->nfree == pool->blocks && !ouro__heap_keeps_empty(heap, pool)) {
+static void all_freed(ouro_heap *heap, ouro__pool *pool) {
+  if (!ouro__heap_keeps_empty(heap, pool)) {
     ouro__pool_delete(pool);
-  } else {
+  } else if (ouro__bucket_of(pool) != pool->bucket) {
     ouro__heap_relist(heap, pool);
+  }
+}
+
+static void freed(ouro__pool *pool, unsigned count) {
+  pool->nfree = (uint16_t)(pool->nfree + count);
+  if (OURO_UNLIKELY(!pool->scan_listed)) ouro__heap_scan_later(ouro__load_relaxed(&pool->heap), pool);
+  if (OURO_UNLIKELY(pool->nfree == pool->blocks)) {
+    all_freed(ouro__load_relaxed(&pool->heap), pool);
+  } else if (OURO_UNLIKELY(ouro__bucket_of(pool) != pool->bucket)) {
+    ouro__heap_relist(ouro__load_relaxed(&pool->heap), pool);
   }
 }
 

@@ -16,22 +16,15 @@ _Atomic uint32_t ouro__tick_now;
 
 /* ---------------------------------------------------------------- lists by class and bucket */
 
-#define UNLISTED UINT8_MAX
-
-static uint8_t bucket_of(const ouro__pool *pool) {
-  if (pool->nfree == 0) return UNLISTED;
-  return (uint8_t)((pool->nfree - 1u) * OURO_BUCKETS / pool->blocks);
-}
-
 static void unlist(ouro_heap *heap, ouro__pool *pool) {
-  if (pool->bucket == UNLISTED) return;
+  if (pool->bucket == OURO_UNLISTED) return;
   if (pool->prev != OURO_NONE) {
     POOL(pool->prev)->next = pool->next;
   } else {
     heap->partial[pool->class_][pool->bucket] = pool->next;
   }
   if (pool->next != OURO_NONE) POOL(pool->next)->prev = pool->prev;
-  pool->bucket = UNLISTED;
+  pool->bucket = OURO_UNLISTED;
 }
 
 static void list(ouro_heap *heap, ouro__pool *pool, uint8_t bucket) {
@@ -44,10 +37,9 @@ static void list(ouro_heap *heap, ouro__pool *pool, uint8_t bucket) {
 }
 
 void ouro__heap_relist(ouro_heap *heap, ouro__pool *pool) {
-  uint8_t bucket = bucket_of(pool);
-  if (bucket == pool->bucket) return;
+  uint8_t bucket = ouro__bucket_of(pool);
   unlist(heap, pool);
-  if (bucket != UNLISTED) list(heap, pool, bucket);
+  if (bucket != OURO_UNLISTED) list(heap, pool, bucket);
 }
 
 /* A class that lives on one pool would otherwise make and delete it at every turn. */
@@ -62,8 +54,8 @@ bool ouro__heap_keeps_empty(ouro_heap *heap, const ouro__pool *pool) {
 }
 
 bool ouro__heap_lists(ouro_heap *heap, const ouro__pool *pool) {
-  if (pool->bucket != bucket_of(pool)) return false;
-  if (pool->bucket == UNLISTED) return true;
+  if (pool->bucket != ouro__bucket_of(pool)) return false;
+  if (pool->bucket == OURO_UNLISTED) return true;
   uint32_t unit = heap->partial[pool->class_][pool->bucket];
   while (unit != OURO_NONE && POOL(unit) != pool) unit = POOL(unit)->next;
   return unit != OURO_NONE;
@@ -94,7 +86,7 @@ void ouro__heap_unlink_all(ouro_heap *heap, ouro__pool *pool) {
 }
 
 void ouro__heap_add(ouro_heap *heap, ouro__pool *pool) {
-  pool->bucket = UNLISTED;
+  pool->bucket = OURO_UNLISTED;
   if (heap->is_private) ouro__heap_link_all(heap, pool);
   ouro__heap_relist(heap, pool);
 }
@@ -120,7 +112,7 @@ void ouro__heap_remove(ouro_heap *heap, ouro__pool *pool) {
 }
 
 void ouro__heap_scan_later(ouro_heap *heap, ouro__pool *pool) {
-  if (pool->scan_listed || heap->is_private) return;
+  if (heap->is_private) return;
   uint32_t slot = ouro__load_relaxed(&ouro__tick_now) % OURO_TICKS;
   pool->scan_listed = (uint8_t)(slot + 1);
   pool->all_prev = OURO_NONE;
@@ -188,7 +180,7 @@ static bool adopt(ouro_heap *heap, unsigned class_) {
       ouro__heap_remove(other, pool);
       ouro__store_relaxed(&pool->heap, heap);
       ouro__heap_add(heap, pool);
-      ouro__heap_scan_later(heap, pool);
+      ouro__heap_scan_later(heap, pool); /* it was taken out of the other's list */
     }
     ouro__release(&other->lock);
     if (pool) return true;

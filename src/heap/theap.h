@@ -26,6 +26,14 @@ struct ouro_heap {
   char name[32];
 };
 
+/* Which list a pool belongs in; OURO_UNLISTED where it has no free block. */
+#define OURO_UNLISTED UINT8_MAX
+static inline uint8_t ouro__bucket_of(const ouro__pool *pool) {
+  unsigned nfree = pool->nfree, blocks = pool->blocks;
+  if (nfree == 0) return OURO_UNLISTED;
+  return (uint8_t)((nfree * 4 > blocks) + (nfree * 2 > blocks) + (nfree * 4 > blocks * 3));
+}
+
 /* The tick of the decay clock; see purge.h. */
 extern _Atomic uint32_t ouro__tick_now;
 
@@ -53,7 +61,7 @@ void ouro__heap_setup(ouro_heap *heap, bool is_private);
 bool ouro__heap_may_grow(ouro_heap *heap, size_t bytes);
 void ouro__heap_add(ouro_heap *heap, ouro__pool *pool);
 void ouro__heap_remove(ouro_heap *heap, ouro__pool *pool);
-void ouro__heap_relist(ouro_heap *heap, ouro__pool *pool);
+void ouro__heap_relist(ouro_heap *heap, ouro__pool *pool); /* where its bucket has changed */
 void ouro__heap_scan_later(ouro_heap *heap, ouro__pool *pool);
 bool ouro__heap_keeps_empty(ouro_heap *heap, const ouro__pool *pool);
 bool ouro__heap_lists(ouro_heap *heap, const ouro__pool *pool);

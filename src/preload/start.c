@@ -5,6 +5,6 @@
 /* Allocations may have come before, from the dynamic linker: they needed none of this. */
 __attribute__((constructor)) static void start(void) {
   ouro__heap_start();
-  ouro__control_start();
   ouro__python_start();
+  ouro__control_start();
 }

@@ -61,6 +61,8 @@ def sources():
                 yield f'{name} ({shape})', header, f'#include <stddef.h>\n{declarations}\n{text}'
         else:
             yield str(name), header, text
+        if name.name == 'ouro.h':
+            yield f'{name} (OURO_STATIC)', header, f'#define OURO_STATIC\n{text}'
 
 
 def cases():

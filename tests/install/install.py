@@ -76,10 +76,11 @@ class Installation:
 
     def pkg_config_static(self):
         program = self.folder / 'words-static'
-        run('cc', EXAMPLE / 'main.c', *self.pkg_config('--cflags'), self.libdir / 'libouro.a', '-pthread', '-o', program)
-        if 'libouro' in run('ldd', program):
-            raise Failed('linked with the shared library')
-        self.check_words(program)
+        for define in ([], ['-DOURO_STATIC', '-O2']):
+            run('cc', *define, EXAMPLE / 'main.c', *self.pkg_config('--cflags'), self.libdir / 'libouro.a', '-pthread', '-o', program)
+            if 'libouro' in run('ldd', program):
+                raise Failed('linked with the shared library')
+            self.check_words(program)
 
     def whole_static(self):
         program = self.folder / 'words-whole-static'

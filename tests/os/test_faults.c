@@ -188,7 +188,7 @@ static void op_many(const op *o) {
 
 static void op_trim(const op *o) {
   static char *blocks[2048];
-  size_t count = 4 * MIB / o->a < 2048 ? 4 * MIB / o->a : 2048;
+  size_t count = MIB / o->a < 2048 ? MIB / o->a : 2048;
   for (size_t i = 0; i < count; i++) {
     blocks[i] = ouro_malloc(o->a);
     TEST_CHECK(blocks[i] != NULL);
@@ -536,18 +536,18 @@ static void add(const char *name, void (*run)(const op *o), size_t a, size_t b) 
   table[table_length++] = (op){name, run, a, b};
 }
 
-static const size_t large_sizes[] = {131073, 200000, 400000, 1048576, 3000000, 4194304, 4194305, 9000000, 33554432};
+static const size_t large_sizes[] = {131073, 200000, 400000, 1048576, 3000000, 4194304, 4194305, 9000000};
 #define LARGE_SIZES (sizeof large_sizes / sizeof *large_sizes)
 
-static void add_sizes(const char *name, void (*run)(const op *o), size_t b) {
-  for (size_t size = 0; size <= 512; size += 16) {
-    add(name, run, size, b);
-  }
-  for (size_t size = 640; size <= 128 * KIB; size += size / 4) {
-    add(name, run, size, b);
+/* A size of each class, or of every third, and all large ones. */
+static void add_sizes(const char *name, void (*run)(const op *o), unsigned step) {
+  for (unsigned index = 0; index < ouro_class_count(); index += step) {
+    ouro_class_stats stats = {.struct_size = sizeof stats};
+    TEST_CHECK(ouro_class_stats_get(index, &stats) == OURO_OK);
+    add(name, run, stats.block_size - index % 16, 0);
   }
   for (size_t i = 0; i < LARGE_SIZES; i++) {
-    add(name, run, large_sizes[i], b);
+    add(name, run, large_sizes[i], 0);
   }
 }
 
@@ -571,9 +571,9 @@ static void add_pairs(const char *name, void (*run)(const op *o)) {
 
 static void make_table(void) {
   table_length = 0;
-  add_sizes("malloc", op_malloc, 0);
-  add_sizes("calloc", op_calloc, 0);
-  add_sizes("realloc of NULL", op_realloc_null, 0);
+  add_sizes("malloc", op_malloc, 1);
+  add_sizes("calloc", op_calloc, 3);
+  add_sizes("realloc of NULL", op_realloc_null, 3);
   add_alignments("aligned_alloc", op_aligned_alloc);
   add_pairs("realloc", op_realloc);
   add_pairs("reallocarray", op_reallocarray);
@@ -582,16 +582,18 @@ static void make_table(void) {
       add("free", op_free, large_sizes[i], way);
       add("free", op_free, large_sizes[i] / 1000 + 1, way);
     }
-    add("trim", op_trim, large_sizes[i] / 128 + 1, 0);
     add("heap_destroy", op_heap_destroy, large_sizes[i] / 100, 0);
   }
+  for (size_t i = 0; i < test_count(2, 1); i++) {
+    add("trim", op_trim, 1100 + 3000 * i, 0);
+  }
   for (size_t size = 16; size <= 128 * KIB; size = size * 3 / 2) {
-    add("many", op_many, size, 6 * MIB / size < 4096 ? 6 * MIB / size : 4096);
+    add("many", op_many, size, 2 * MIB / size + 2 < 4096 ? 2 * MIB / size + 2 : 4096);
   }
   add("thread_flush", op_flush, 100000, 0);
   add("heap_new", op_heap_new, 0, 0);
-  add_sizes("heap_malloc", op_heap_malloc, 0);
-  add_sizes("heap_calloc", op_heap_calloc, 0);
+  add_sizes("heap_malloc", op_heap_malloc, 3);
+  add_sizes("heap_calloc", op_heap_calloc, 3);
   add_alignments("heap_aligned_alloc", op_heap_aligned_alloc);
   add_pairs("heap_realloc", op_heap_realloc);
   add("look", op_look, 0, 0);
@@ -604,15 +606,15 @@ static void make_table(void) {
   add("fork", op_fork, 100, 0);
   add("fork", op_fork, 300000, 0);
   add("background", op_background, 300000, 0);
-  add("background", op_background, 100000, 0);
-  for (size_t seed = 1; seed <= test_count(3, 1); seed++) {
+  for (size_t seed = 1; seed <= test_count(2, 1); seed++) {
     add("script", op_script, seed, 150);
   }
 }
 
 /* ---------------------------------------------------------------- running a point, in its child */
 
-static void *state_blocks[4000];
+#define STATE_BLOCKS 1200
+static void *state_blocks[STATE_BLOCKS];
 
 static ouro_heap_stats settled(void) {
   ouro_heap_stats stats = {.struct_size = sizeof stats};
@@ -743,11 +745,11 @@ static void quiet(unsigned decay_ms, bool check) {
 
 static void populate(void) {
   test_rng rng = {55};
-  for (size_t i = 0; i < 4000; i++) {
+  for (size_t i = 0; i < STATE_BLOCKS; i++) {
     state_blocks[i] = ouro_malloc(test_mixed_size(&rng, 300000));
     TEST_CHECK(state_blocks[i] != NULL);
   }
-  for (size_t i = 0; i < 4000; i += 2) {
+  for (size_t i = 0; i < STATE_BLOCKS; i += 2) {
     ouro_free(state_blocks[i]);
     state_blocks[i] = NULL;
   }
