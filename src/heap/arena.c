@@ -32,16 +32,6 @@ void ouro__account_return(size_t bytes) {
   ouro__sub_relaxed(&ouro__the_account.held, bytes);
 }
 
-void ouro__account_more(size_t bytes) {
-  ouro__add_relaxed(&ouro__the_account.taken, bytes);
-  ouro__add_relaxed(&ouro__the_account.held, bytes);
-}
-
-void ouro__account_less(size_t bytes) {
-  ouro__sub_relaxed(&ouro__the_account.taken, bytes);
-  ouro__sub_relaxed(&ouro__the_account.held, bytes);
-}
-
 bool ouro__limit_allows(size_t bytes) {
   size_t limit = ouro__load_relaxed(&ouro__the_account.limit);
   if (!limit) return true;
@@ -213,7 +203,7 @@ static ouro__run take_within(uint32_t units, size_t alignment) {
   uint64_t dirty = arena->dirty & mask;
   arena_set(found.arena, arena->free & ~mask, arena->dirty & ~mask);
   arena->head |= UINT64_C(1) << found.first;
-  return (ouro__run){found.arena * OURO_ARENA_UNITS + found.first, units, dirty >> found.first, dirty == 0};
+  return (ouro__run){found.arena * OURO_ARENA_UNITS + found.first, units, dirty >> found.first, units - ouro__popcount64(dirty)};
 }
 
 /* ---------------------------------------------------------------- runs over several arenas */
@@ -256,11 +246,11 @@ static ouro__run take_arenas(uint32_t units, size_t alignment) {
   uint32_t count = (units + OURO_ARENA_UNITS - 1) / OURO_ARENA_UNITS;
   uint32_t first = find_arenas(units, count, alignment);
   if (first == OURO_NONE) return (ouro__run){.unit = OURO_NONE};
-  ouro__run run = {first * OURO_ARENA_UNITS, units, ARENA(first).dirty, true};
+  ouro__run run = {first * OURO_ARENA_UNITS, units, ARENA(first).dirty, units};
   for (uint32_t i = 0; i < count; i++) {
     ouro__arena *arena = &ARENA(first + i);
     uint64_t mask = part_of_run(units, i);
-    if (arena->dirty & mask) run.clean = false;
+    run.clean -= ouro__popcount64(arena->dirty & mask);
     arena_set(first + i, arena->free & ~mask, arena->dirty & ~mask);
   }
   ARENA(first).head |= 1;
@@ -276,7 +266,7 @@ static void stop_huge(uint32_t index) {
   if (!ouro__load_relaxed(&arena->huge)) return;
   ouro__os_huge(ouro__unit_address(index * OURO_ARENA_UNITS), OURO_ARENA_BYTES, false);
   ouro__store_relaxed(&arena->huge, 0);
-  ouro__account_more((size_t)(arena->nfree - ouro__popcount64(arena->dirty)) << OURO_UNIT_SHIFT);
+  ouro__account_take((size_t)(arena->nfree - ouro__popcount64(arena->dirty)) << OURO_UNIT_SHIFT);
   arena_set(index, arena->free, arena->free);
 }
 
@@ -289,19 +279,11 @@ void ouro__arena_no_huge(uint32_t index) {
 
 /* ---------------------------------------------------------------- the interface */
 
-static size_t clean_bytes(const ouro__run *run, size_t dirty_before) {
-  size_t dirty_now = ouro__load_relaxed(&ouro__the_account.units_dirty);
-  return (run->units - (dirty_before - dirty_now)) << OURO_UNIT_SHIFT;
-}
-
 static ouro__run take_locked(uint32_t units, size_t alignment) {
   if (!start()) return (ouro__run){.unit = OURO_NONE};
-  size_t dirty_before = ouro__load_relaxed(&ouro__the_account.units_dirty);
   bool within = units <= OURO_ARENA_UNITS && alignment <= OURO_ARENA_BYTES;
   ouro__run run = within ? take_within(units, alignment) : take_arenas(units, alignment);
-  if (run.unit == OURO_NONE) return run;
-  ouro__add_relaxed(&ouro__the_account.units_used, units);
-  ouro__account_take(clean_bytes(&run, dirty_before));
+  if (run.unit != OURO_NONE) ouro__add_relaxed(&ouro__the_account.units_used, units);
   return run;
 }
 
@@ -327,15 +309,15 @@ static bool extend_locked(uint32_t unit, uint32_t have, uint32_t want) {
     }
     if (!arena_is_free(index, bit)) return false;
   }
-  size_t dirty_before = ouro__load_relaxed(&ouro__the_account.units_dirty);
+  size_t clean = 0;
   for (uint32_t at = unit + have; at < unit + want; at++) {
     ouro__arena *arena = &ARENA(at / OURO_ARENA_UNITS);
     uint64_t bit = UINT64_C(1) << (at % OURO_ARENA_UNITS);
+    if (!(arena->dirty & bit)) clean++;
     arena_set(at / OURO_ARENA_UNITS, arena->free & ~bit, arena->dirty & ~bit);
   }
-  ouro__run more = {unit + have, want - have, 0, false};
-  ouro__add_relaxed(&ouro__the_account.units_used, more.units);
-  ouro__account_take(clean_bytes(&more, dirty_before));
+  ouro__add_relaxed(&ouro__the_account.units_used, want - have);
+  ouro__account_take(clean << OURO_UNIT_SHIFT);
   return true;
 }
 

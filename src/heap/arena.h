@@ -8,14 +8,14 @@ typedef struct ouro__run {
   uint32_t unit;  /* the first; OURO_NONE: no memory */
   uint32_t units; /* how many */
   uint64_t dirty; /* which of the first 64 may hold memory and other bytes than zero */
-  bool clean;     /* none of all does */
+  size_t clean;   /* how many of all do not: the caller counts them as taken (ouro__account_take) when they are */
 } ouro__run;
 
 /* Take `units` adjacent units, the first at an address that `alignment` divides (a power of two, at least OURO_UNIT_BYTES).
  * Prefers dirty units, then the fullest arenas. Takes the arenas' lock. */
 ouro__run ouro__units_take(uint32_t units, size_t alignment);
 
-/* Take the units [unit + have, unit + want) behind a run in use, if they are free. Takes the arenas' lock. */
+/* Take the units [unit + have, unit + want) behind a run in use, if they are free, and count them. Takes the arenas' lock. */
 bool ouro__units_extend(uint32_t unit, uint32_t have, uint32_t want);
 
 /* Give units back, the first of a run (`head`) or its tail; `clean`: the system has all of their pages. Takes the arenas' lock. */
@@ -56,10 +56,6 @@ extern _Atomic uint32_t ouro__arenas_top;
 
 void ouro__account_take(size_t bytes);
 void ouro__account_return(size_t bytes);
-
-/* Correct what was counted as taken: a clean pool is counted whole at first, and then as its pages are used. */
-void ouro__account_more(size_t bytes);
-void ouro__account_less(size_t bytes);
 
 /* For the visitor and the checker: the lists hold what the masks say. Under the arenas' lock. */
 bool ouro__arenas_valid(const char **why);

@@ -202,23 +202,28 @@ static void reverse(void **slots, unsigned count) {
   }
 }
 
-void *ouro__cache_refill(ouro__cache *cache, unsigned class_) {
+/* Blocks move between pools and bins under the heap's lock, so that fork, which takes it, finds each in one of them. */
+static unsigned refill_locked(ouro__cache *cache, unsigned class_, void **twice) {
   ouro__bin *bin = &cache->bins->of[class_];
-  unsigned want = bin->fill;
-  void **slots = ouro__bin_slots(cache, class_), *twice;
-  unsigned got = ouro__heap_take(cache->heap, class_, slots, want, &twice);
-  if (OURO_UNLIKELY(twice != NULL)) {
-    OURO__POKE(&bin->top, slots + got);
-    ouro__fatal_block(OURO_FATAL_DOUBLE_FREE, twice);
-  }
-  if (got == 0) return NULL;
+  void **slots = ouro__bin_slots(cache, class_);
+  unsigned got = ouro__heap_take(cache->heap, class_, slots, bin->fill, twice);
+  if (got == 0) return 0;
   reverse(slots, got);
-  if (want < bin->capacity / 2u) bin->fill = (uint16_t)(want * 2);
+  if (bin->fill < bin->capacity / 2u) bin->fill = (uint16_t)(bin->fill * 2);
   bin->flushes = 0;
   bin->limit = slots + bin->capacity;
-  OURO__POKE(&bin->top, slots + got - 1);
+  OURO__POKE(&bin->top, slots + got);
+  return got;
+}
+
+void *ouro__cache_refill(ouro__cache *cache, unsigned class_) {
+  void *twice;
+  ouro__acquire(&cache->heap->lock);
+  unsigned got = refill_locked(cache, class_, &twice);
+  ouro__release(&cache->heap->lock);
+  if (OURO_UNLIKELY(twice != NULL)) ouro__fatal_block(OURO_FATAL_DOUBLE_FREE, twice);
   ouro__pulse();
-  return slots[got - 1];
+  return got ? ouro__bin_pop(ouro__bin_at(class_ * OURO__BIN_BYTES)) : NULL;
 }
 
 /* ---------------------------------------------------------------- from a bin to pools */
@@ -232,7 +237,6 @@ typedef struct batch {
   unsigned class_;
   ouro__pool *pool[GROUP];
   unsigned index[GROUP];
-  bool locked;   /* cache->heap's lock is held */
   void *twice;   /* a block that was freed twice */
 } batch;
 
@@ -258,8 +262,6 @@ static bool still_there(const batch *group, unsigned i) {
 }
 
 static bool put_local(batch *group, unsigned i) {
-  if (!group->locked) ouro__acquire(&group->cache->heap->lock);
-  group->locked = true;
   if (OURO_UNLIKELY(!still_there(group, i))) return false;
   if (OURO_UNLIKELY(ouro__load_relaxed(&group->pool[i]->heap) != group->cache->heap)) { /* taken over meanwhile */
     bool good = ouro__pool_put_remote(group->pool[i], group->index[i]);
@@ -293,12 +295,13 @@ static void flush(ouro__cache *cache, unsigned class_, unsigned keep) {
   void **slots = ouro__bin_slots(cache, class_);
   unsigned count = ouro__bin_count(cache, class_), leave = count > keep ? count - keep : 0;
   batch group = {.cache = cache, .class_ = class_};
+  ouro__acquire(&cache->heap->lock);
   for (unsigned done = 0; done < leave; done += GROUP) {
     put_group(&group, slots + done, leave - done < GROUP ? leave - done : GROUP);
   }
   memmove(slots, slots + leave, (count - leave) * sizeof *slots);
   OURO__POKE(&bin->top, slots + (count - leave));
-  if (group.locked) ouro__release(&cache->heap->lock);
+  ouro__release(&cache->heap->lock);
   ouro__freed_bytes(leave * ouro__class_size(class_));
   if (OURO_UNLIKELY(group.twice != NULL)) ouro__fatal_block(OURO_FATAL_DOUBLE_FREE, group.twice);
 }

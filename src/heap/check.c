@@ -23,7 +23,12 @@ static ouro__lock queue_lock = OURO_LOCK_INIT(OURO_RANK_META);
 static waiting queue[QUEUE];
 static size_t queue_first, queue_count, queue_bytes; /* queue_lock */
 
-void ouro__check_start(void) { ouro__store_relaxed(&ouro__conf.check, true); }
+/* Pools that exist already, from before the environment could be read, are led to the slow path as well. */
+void ouro__check_start(void) {
+  size_t units = ouro__load_relaxed(&ouro__the_region.units);
+  ouro__store_relaxed(&ouro__conf.check, true);
+  for (size_t unit = 0; unit < units; unit++) OURO__POKE(&ouro__hot_bins[unit], 0);
+}
 
 static uint64_t mix(const char *block) { return ((uint64_t)(uintptr_t)block + 1) * UINT64_C(0x9e3779b97f4a7c15); }
 

@@ -30,7 +30,7 @@ static bool is_absurd(size_t size) {
 
 /* Fresh units read as zeros; of the others only those that were used must be cleared. */
 static void clear(const ouro__run *run, char *block, size_t size) {
-  if (run->clean) return;
+  if (run->clean == run->units) return;
   if (run->units > OURO_ARENA_UNITS) {
     memset(block, 0, size);
     return;
@@ -70,9 +70,11 @@ void *ouro__large_alloc(ouro_heap *heap, size_t size, size_t alignment, bool zer
   ouro__store_relaxed(&large->kind, OURO_KIND_LARGE);
   if (!enlist(heap, large)) {
     ouro__store_relaxed(&large->kind, OURO_KIND_NONE);
-    ouro__units_put(run.unit, run.units, true, run.clean);
+    ouro__account_take(run.clean << OURO_UNIT_SHIFT);
+    ouro__units_put(run.unit, run.units, true, run.clean == run.units);
     return NULL;
   }
+  ouro__account_take(run.clean << OURO_UNIT_SHIFT);
   if (zeroed) clear(&run, block, size);
   count(1, large->size);
   ouro__pulse();

@@ -121,8 +121,14 @@ static bool release(const ouro__found *found) {
 
 /* Under check, a block waits before its memory is used again. */
 static bool checked_release(const ouro__found *found) {
-  if (ouro__load_relaxed(&found->pool->kind) != OURO_KIND_LARGE && !ouro__block_is_out(found->pool, found->index)) return false;
+  bool large = ouro__load_relaxed(&found->pool->kind) == OURO_KIND_LARGE;
+  if (!large && !ouro__block_is_out(found->pool, found->index)) return false;
   size_t capacity = ouro__block_bytes(found->pool);
+  ouro_heap *heap = ouro__load_relaxed(&found->pool->heap);
+  if (heap && heap->is_private) { /* it may be destroyed before its blocks leave the queue */
+    ouro__check_size(found->block, capacity);
+    return release(found);
+  }
   void *leaving = ouro__check_freed(found->block, capacity);
   if (!leaving) return true;
   ouro__found other = ouro__find(leaving);
@@ -238,7 +244,8 @@ static void check_size(void *block, size_t alignment, size_t size) {
   if (!block || ouro__checking()) return;
   ouro__found found = find_or_die(block);
   size_t have = usable(&found);
-  if (size > have || (alignment <= 16 && have <= OURO_BLOCK_MAX && size <= OURO_BLOCK_MAX / 2 && size < have / 2)) {
+  /* realloc may leave a block in place whose size has shrunk to half. */
+  if (size > have || (alignment <= 16 && have <= OURO_BLOCK_MAX && size + 16 <= have / 2)) {
     ouro__fatal_block(OURO_FATAL_WRONG_SIZE, block);
   }
 }

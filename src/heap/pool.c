@@ -61,7 +61,8 @@ ouro__pool *ouro__pool_new(ouro_heap *heap, unsigned class_) {
   pool->words = (uint8_t)words;
   set_all_free(pool);
   publish(pool, &run, medium);
-  ouro__account_less(ouro__pool_bytes_returned(pool)); /* it will be taken page by page */
+  /* Of a clean run, pages count as taken when blocks in them are. */
+  ouro__account_take((run.clean << OURO_UNIT_SHIFT) - ouro__pool_bytes_returned(pool));
   ouro__heap_add(heap, pool);
   return pool;
 }
@@ -71,7 +72,7 @@ void ouro__pool_delete(ouro__pool *pool) {
   uint32_t units = (uint32_t)(ouro__pool_bytes(pool) >> OURO_UNIT_SHIFT);
   bool clean = pool->returned == all_granules(units > 1);
   ouro__heap_remove(ouro__load_relaxed(&pool->heap), pool);
-  ouro__account_more(ouro__pool_bytes_returned(pool));
+  ouro__account_take(ouro__pool_bytes_returned(pool)); /* free units are counted whole */
   ouro__hot_bins[unit] = 0;
   for (uint32_t part = 0; part < units; part++) ouro__store_relaxed(&pool[part].kind, OURO_KIND_NONE);
   ouro__meta_free((void *)pool->bits, bits_bytes(pool));

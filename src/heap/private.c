@@ -94,7 +94,9 @@ bool ouro__private_free(ouro__pool *pool, unsigned index) {
 
 void *ouro__heap_take_one(ouro_heap *heap, unsigned class_) {
   void *block = NULL, *twice;
+  ouro__acquire(&heap->lock);
   unsigned taken = ouro__heap_take(heap, class_, &block, 1, &twice);
+  ouro__release(&heap->lock);
   if (OURO_UNLIKELY(twice != NULL)) ouro__fatal_block(OURO_FATAL_DOUBLE_FREE, twice);
   return taken ? block : NULL;
 }

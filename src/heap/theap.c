@@ -188,8 +188,9 @@ static bool adopt(ouro_heap *heap, unsigned class_) {
   return false;
 }
 
-static unsigned take_locked(ouro_heap *heap, unsigned class_, void **out, unsigned want) {
+unsigned ouro__heap_take(ouro_heap *heap, unsigned class_, void **out, unsigned want, void **twice) {
   unsigned taken = 0;
+  *twice = ouro__heap_drain(heap);
   while (taken < want) {
     ouro__pool *pool = fullest(heap, class_);
     if (!pool) {
@@ -200,14 +201,6 @@ static unsigned take_locked(ouro_heap *heap, unsigned class_, void **out, unsign
     }
     taken += ouro__pool_take(pool, out + taken, want - taken);
   }
-  return taken;
-}
-
-unsigned ouro__heap_take(ouro_heap *heap, unsigned class_, void **out, unsigned want, void **twice) {
-  ouro__acquire(&heap->lock);
-  *twice = ouro__heap_drain(heap);
-  unsigned taken = take_locked(heap, class_, out, want);
-  ouro__release(&heap->lock);
   return taken;
 }
 

@@ -46,7 +46,7 @@ extern _Atomic(ouro_heap *) ouro__heaps[OURO_HEAPS_MAX];
 ouro_heap *ouro__heap_enter(void);
 void ouro__heap_leave(ouro_heap *heap);
 
-/* Take up to `want` blocks of `class_`; 0: no memory. Takes the heap's lock. *twice: a block that was found freed twice, or NULL. */
+/* Take up to `want` blocks of `class_`; 0: no memory. Under the lock. *twice: a block that was found freed twice, or NULL. */
 unsigned ouro__heap_take(ouro_heap *heap, unsigned class_, void **out, unsigned want, void **twice);
 
 /* Put a pool with remote bits into its heap's queue, unless it is there. Any thread, no lock. */

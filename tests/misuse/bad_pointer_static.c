@@ -1,0 +1,16 @@
+/* tests/misuse/bad_pointer_static.c - an address of static data is freed.
+ *
+ * EXPECT: bad pointer: {address} is not in a block of this heap
+ *
+ * Linked with: the core static library (ouro_core). Run by run.py. */
+#include "misuse.h"
+
+static char in_the_data[64];
+
+int main(void) {
+  void *block = ouro_malloc(16);
+  tell_address(in_the_data);
+  ouro_free(hide(in_the_data));
+  ouro_free(block);
+  return settle();
+}
