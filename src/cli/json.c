@@ -120,8 +120,10 @@ static json_t *process_part(const ouro__report *report, const ouro__process *pro
   set(part, "command", process->command ? string(process->command) : NULL);
   set(part, "state", json_string(state_of(process)));
   set(part, "elapsed_s", json_real(end > process->started_ns ? (double)(end - process->started_ns) / 1e9 : 0));
-  set(part, "user_s", json_real((double)process->user_us / 1e6));
-  set(part, "system_s", json_real((double)process->system_us / 1e6));
+  if (process->exited) {
+    set(part, "user_s", json_real((double)process->user_us / 1e6));
+    set(part, "system_s", json_real((double)process->system_us / 1e6));
+  }
   set_number(part, "threads_peak", process->threads_peak);
   set_number(resident, "peak", process->resident_peak);
   if (process->alive) set_number(resident, "now", process->resident);

@@ -70,7 +70,7 @@ static bool read_size(const char *text, uint64_t *bytes) {
 
 /* A word that the preload library would silently ignore is most likely a slip. */
 static bool known_word(const char *word, size_t length) {
-  static const char *const keys[] = {"limit", "decay", "check", "background", "huge_pages", "report", "stat", "signal"};
+  static const char *const keys[] = {"limit", "decay", "check", "background", "huge_pages", "report", "signal"};
   size_t key_length = 0;
   while (key_length < length && word[key_length] != ':') key_length++;
   for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {

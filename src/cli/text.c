@@ -5,7 +5,7 @@
 
 #include "cli/cli.h"
 
-enum { WIDTH = 78, CLASS_ROWS = 8, PROCESS_ROWS = 10 };
+enum { WIDTH = 78, COMMAND_WIDTH = 2 * WIDTH, CLASS_ROWS = 8, PROCESS_ROWS = 10 };
 
 /* ---------------------------------------------------------------- what happened */
 
@@ -36,7 +36,7 @@ static void ending(const ouro__report *report, FILE *out) {
 
 static void head(const ouro__report *report, const ouro__pen *pen, FILE *out) {
   rule(pen, "ouro run", out);
-  fprintf(out, " %.*s%s\n", 200, report->command, strlen(report->command) > 200 ? "..." : "");
+  fprintf(out, " %.*s%s\n", COMMAND_WIDTH, report->command, strlen(report->command) > COMMAND_WIDTH ? "..." : "");
   ending(report, out);
   if (report->program->obstacle != OURO_OBSTACLE_NONE) {
     fprintf(out, " it ran on its own allocator: %s %s\n", report->program->file,

@@ -229,64 +229,82 @@ void *ouro__cache_refill(ouro__cache *cache, unsigned class_) {
 /* ---------------------------------------------------------------- from a bin to pools */
 
 /* Blocks come from all over the heap, so each needs two lines of tables that may be far away: ask for those of a group first, then
- * use them. */
+ * use them. Where neighbours come together, as they often do, their bits go together. */
 enum { GROUP = 32 };
 
 typedef struct batch {
-  ouro__cache *cache;
+  const ouro_heap *heap; /* the thread's, whose lock is held */
   unsigned class_;
+  unsigned count;
   ouro__pool *pool[GROUP];
   unsigned index[GROUP];
-  void *twice;   /* a block that was freed twice */
 } batch;
 
-static void find_group(batch *group, void **blocks, unsigned count) {
-  for (unsigned i = 0; i < count; i++) {
-    group->pool[i] = &ouro__the_region.pools[ouro__unit_of(blocks[i])];
+static void find_group(batch *group, void **blocks) {
+  bool medium = group->class_ >= OURO_SMALL_CLASSES;
+  for (unsigned i = 0; i < group->count; i++) {
+    ouro__pool *pool = &ouro__the_region.pools[((uintptr_t)blocks[i] - ouro__hot_base) >> OURO_UNIT_SHIFT];
+    group->pool[i] = medium ? ouro__pool_head(pool) : pool;
     OURO_PREFETCH_WRITE(group->pool[i]);
   }
-  if (group->class_ >= OURO_SMALL_CLASSES) {
-    for (unsigned i = 0; i < count; i++) group->pool[i] = ouro__pool_head(group->pool[i]);
-  }
-  for (unsigned i = 0; i < count; i++) {
+  for (unsigned i = 0; i < group->count; i++) {
     group->index[i] = ouro__block_index(group->pool[i], blocks[i]);
     OURO_PREFETCH_WRITE(&group->pool[i]->bits[group->index[i] / 64]);
   }
 }
 
 /* A pool that was deleted, or became another, since the block came here: the block was freed twice. */
-static bool still_there(const batch *group, unsigned i) {
-  const ouro__pool *pool = group->pool[i];
+static bool still_there(const batch *group, const ouro__pool *pool) {
   uint8_t kind = ouro__load_relaxed(&pool->kind);
   return (kind == OURO_KIND_SMALL || kind == OURO_KIND_MEDIUM) && pool->class_ == group->class_;
 }
 
-static bool put_local(batch *group, unsigned i) {
-  if (OURO_UNLIKELY(!still_there(group, i))) return false;
-  if (OURO_UNLIKELY(ouro__load_relaxed(&group->pool[i]->heap) != group->cache->heap)) { /* taken over meanwhile */
-    bool good = ouro__pool_put_remote(group->pool[i], group->index[i]);
-    ouro__heap_queue(group->pool[i]);
-    return good;
+/* Mark the blocks from number `first` of the group on that lie in the same word of the same pool. Returns how many; 0: one of them was
+ * free already. */
+static unsigned mark_word(batch *group, unsigned first, bool local) {
+  ouro__pool *pool = group->pool[first];
+  unsigned word = group->index[first] / 64, count = 0;
+  uint64_t bits = 0;
+  for (unsigned i = first; i < group->count && group->pool[i] == pool && group->index[i] / 64 == word; i++, count++) {
+    uint64_t bit = UINT64_C(1) << (group->index[i] % 64);
+    if (bits & bit) return 0;
+    bits |= bit;
   }
-  return ouro__pool_put(group->pool[i], group->index[i]);
+  return (local ? ouro__pool_mark : ouro__pool_mark_remote)(pool, word, bits) ? count : 0;
 }
 
-static bool put_remote(batch *group, unsigned i, bool last_of_pool) {
-  if (OURO_UNLIKELY(!still_there(group, i))) return false;
-  bool good = ouro__pool_put_remote(group->pool[i], group->index[i]);
-  if (last_of_pool) ouro__heap_queue(group->pool[i]);
-  return good;
+/* Put the blocks of one pool that stand together at `first`. Returns the number of the next; *twice: where one was free already. */
+static unsigned put_pool(batch *group, unsigned first, unsigned *twice) {
+  ouro__pool *pool = group->pool[first];
+  unsigned next = first;
+  if (OURO_UNLIKELY(!still_there(group, pool))) {
+    *twice = first;
+    return first + 1;
+  }
+  bool local = ouro__load_relaxed(&pool->heap) == group->heap;
+  while (next < group->count && group->pool[next] == pool) {
+    unsigned count = mark_word(group, next, local);
+    if (OURO_UNLIKELY(count == 0)) {
+      *twice = next;
+      count = 1;
+    }
+    next += count;
+  }
+  if (OURO_UNLIKELY(*twice != OURO_NONE)) return next;
+  if (local) {
+    ouro__pool_freed(pool, next - first);
+  } else {
+    ouro__heap_queue(pool);
+  }
+  return next;
 }
 
-static void put_group(batch *group, void **blocks, unsigned count) {
-  const ouro_heap *own = group->cache->heap;
-  find_group(group, blocks, count);
-  for (unsigned i = 0; i < count; i++) {
-    bool local = ouro__load_relaxed(&group->pool[i]->heap) == own;
-    bool last_of_pool = i + 1 == count || group->pool[i + 1] != group->pool[i];
-    bool good = local ? put_local(group, i) : put_remote(group, i, last_of_pool);
-    if (OURO_UNLIKELY(!good)) group->twice = blocks[i];
-  }
+/* Returns a block that was freed twice, or NULL. After one was found, the counts of its pool are not to be relied upon. */
+static void *put_group(batch *group, void **blocks) {
+  unsigned twice = OURO_NONE;
+  find_group(group, blocks);
+  for (unsigned i = 0; i < group->count;) i = put_pool(group, i, &twice);
+  return OURO_UNLIKELY(twice != OURO_NONE) ? blocks[twice] : NULL;
 }
 
 /* Move all but the `keep` newest blocks of a bin to their pools. */
@@ -294,20 +312,22 @@ static void flush(ouro__cache *cache, unsigned class_, unsigned keep) {
   ouro__bin *bin = &cache->bins->of[class_];
   void **slots = ouro__bin_slots(cache, class_);
   unsigned count = ouro__bin_count(cache, class_), leave = count > keep ? count - keep : 0;
-  batch group = {.cache = cache, .class_ = class_};
+  batch group = {.heap = cache->heap, .class_ = class_};
+  void *twice = NULL;
   ouro__acquire(&cache->heap->lock);
-  for (unsigned done = 0; done < leave; done += GROUP) {
-    put_group(&group, slots + done, leave - done < GROUP ? leave - done : GROUP);
+  for (unsigned done = 0; done < leave && !twice; done += GROUP) {
+    group.count = leave - done < GROUP ? leave - done : GROUP;
+    twice = put_group(&group, slots + done);
   }
   memmove(slots, slots + leave, (count - leave) * sizeof *slots);
   OURO__POKE(&bin->top, slots + (count - leave));
   ouro__release(&cache->heap->lock);
   ouro__freed_bytes(leave * ouro__class_size(class_));
-  if (OURO_UNLIKELY(group.twice != NULL)) ouro__fatal_block(OURO_FATAL_DOUBLE_FREE, group.twice);
+  if (OURO_UNLIKELY(twice != NULL)) ouro__fatal_block(OURO_FATAL_DOUBLE_FREE, twice);
 }
 
 /* After so many flushes without a refill between, the thread is taking something down. */
-enum { DRAINING = 4 };
+enum { DRAINING = 8, DRAINING_SLOTS = 64 };
 
 void ouro__cache_put(ouro__cache *cache, unsigned class_, void *block) {
   ouro__bin *bin = &cache->bins->of[class_];
@@ -315,7 +335,7 @@ void ouro__cache_put(ouro__cache *cache, unsigned class_, void *block) {
     bool draining = bin->flushes >= DRAINING;
     flush(cache, class_, draining ? 0 : bin->capacity / 4u);
     if (!draining) bin->flushes++;
-    if (draining && bin->capacity > GROUP) bin->limit = ouro__bin_slots(cache, class_) + GROUP;
+    if (draining && bin->capacity > DRAINING_SLOTS) bin->limit = ouro__bin_slots(cache, class_) + DRAINING_SLOTS;
   }
   *bin->top = block;
   OURO__POKE(&bin->top, bin->top + 1);

@@ -100,7 +100,8 @@ static bool put_without_cache(ouro__pool *pool, unsigned index) {
   ouro_heap *heap = ouro__load_relaxed(&pool->heap);
   ouro__acquire(&heap->lock);
   bool still = ouro__load_relaxed(&pool->heap) == heap; /* else taken over meanwhile */
-  bool good = still ? ouro__pool_put(pool, index) : ouro__pool_put_remote(pool, index);
+  bool good = still ? ouro__pool_put(pool, index)
+                    : ouro__pool_mark_remote(pool, index / 64, UINT64_C(1) << (index % 64));
   ouro__release(&heap->lock);
   if (!still) ouro__heap_queue(pool);
   return good;

@@ -124,7 +124,7 @@ static void all_freed(ouro_heap *heap, ouro__pool *pool) {
   }
 }
 
-static void freed(ouro__pool *pool, unsigned count) {
+void ouro__pool_freed(ouro__pool *pool, unsigned count) {
   pool->nfree = (uint16_t)(pool->nfree + count);
   if (OURO_UNLIKELY(!pool->scan_listed)) ouro__heap_scan_later(ouro__load_relaxed(&pool->heap), pool);
   if (OURO_UNLIKELY(pool->nfree == pool->blocks)) {
@@ -135,18 +135,10 @@ static void freed(ouro__pool *pool, unsigned count) {
 }
 
 bool ouro__pool_put(ouro__pool *pool, unsigned index) {
-  _Atomic(uint64_t) *word = &pool->bits[index / 64];
-  uint64_t bit = UINT64_C(1) << (index % 64), bits = ouro__load_relaxed(word);
-  if (bits & bit || ouro__pool_bit(pool, index, true)) return false;
-  ouro__store_relaxed(word, bits | bit);
-  freed(pool, 1);
+  if (!ouro__block_is_out(pool, index)) return false;
+  ouro__pool_mark(pool, index / 64, UINT64_C(1) << (index % 64));
+  ouro__pool_freed(pool, 1);
   return true;
-}
-
-bool ouro__pool_put_remote(ouro__pool *pool, unsigned index) {
-  uint64_t bit = UINT64_C(1) << (index % 64);
-  /* Pairs with the exchange in ouro__pool_collect: what the program did with the block happens before its next use. */
-  return !(ouro__or_release(&pool->bits[pool->words + index / 64], bit) & bit);
 }
 
 bool ouro__pool_collect(ouro__pool *pool, unsigned *twice) {
@@ -164,7 +156,7 @@ bool ouro__pool_collect(ouro__pool *pool, unsigned *twice) {
     ouro__store_relaxed(&pool->bits[word], before | bits);
     count += ouro__popcount64(bits);
   }
-  if (count) freed(pool, count);
+  if (count) ouro__pool_freed(pool, count);
   return good;
 }
 

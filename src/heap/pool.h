@@ -24,8 +24,20 @@ unsigned ouro__pool_take(ouro__pool *pool, void **out, unsigned want);
 /* Block number `index` is free from now on; false where it was already. May delete the pool. */
 bool ouro__pool_put(ouro__pool *pool, unsigned index);
 
-/* The same, from any thread without a lock; the pool then belongs in its heap's remote queue (ouro__heap_queue). */
-bool ouro__pool_put_remote(ouro__pool *pool, unsigned index);
+/* The same in two parts, for several blocks: first the blocks `bits` of a word, then how many there were in all. The second part may
+ * delete the pool. */
+static inline bool ouro__pool_mark(ouro__pool *pool, unsigned word, uint64_t bits) {
+  uint64_t before = ouro__load_relaxed(&pool->bits[word]);
+  ouro__store_relaxed(&pool->bits[word], before | bits);
+  return (before & bits) == 0;
+}
+void ouro__pool_freed(ouro__pool *pool, unsigned count);
+
+/* The first part from any thread, without a lock; the pool then belongs in its heap's remote queue (ouro__heap_queue). */
+static inline bool ouro__pool_mark_remote(ouro__pool *pool, unsigned word, uint64_t bits) {
+  /* Pairs with the exchange in ouro__pool_collect: what the program did with the blocks happens before their next use. */
+  return (ouro__or_release(&pool->bits[pool->words + word], bits) & bits) == 0;
+}
 
 /* Move remote bits to free ones. false: a block was freed twice, *twice is its number. May delete the pool. */
 bool ouro__pool_collect(ouro__pool *pool, unsigned *twice);

@@ -55,7 +55,7 @@ class Case(unittest.TestCase):
         """Start `ouro run ARGUMENTS`."""
         options = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE} | options
         return subprocess.Popen([OURO, 'run', *map(str, arguments)], cwd=options.pop('cwd', self.folder),
-                                env=environment(TMPDIR=str(self.temporary), **(env or {})), **options)
+                                env=environment(**({'TMPDIR': str(self.temporary)} | (env or {}))), **options)
 
     def run_ouro(self, *arguments, env=None, input=None, **options):
         """Run `ouro run ARGUMENTS` to its end, and see that it left nothing behind."""
