@@ -1,9 +1,9 @@
 /* cli/child.c - starts the program so that it is as if the user had started it, and stands between it and whoever signals ouro.
  *
- * The program gets the process group, the terminal, the descriptors, the signal mask and the dispositions that ouro was given. While
- * it runs, ouro blocks every signal and takes them one by one with sigtimedwait, so there is no handler and no race. What the
- * terminal sends (Ctrl-C, Ctrl-\, Ctrl-Z, a new size, hanging up) reaches the program by itself, as a member of the foreground
- * group; what another process sends to ouro is passed on.
+ * The program gets the process group, the terminal, the descriptors, the signal mask and the dispositions that ouro was given.
+ * While it runs, ouro blocks every signal and takes them one by one with sigtimedwait, so there is no handler and no race.
+ * What the terminal sends (Ctrl-C, Ctrl-\, Ctrl-Z, a new size, hanging up) reaches the program by itself, as a member of the
+ * foreground group; what another process sends to ouro is passed on.
  *
  * Stopping: when the program stops, ouro stops too, so that the shell sees its job stop; the shell then continues both. */
 #define _GNU_SOURCE
@@ -52,7 +52,8 @@ static _Noreturn void become(char **command, char **environment, const inherited
   restore_signals(before);
   execvpe(command[0], command, environment);
   int error = errno;
-  while (write(error_pipe, &error, sizeof error) < 0 && errno == EINTR) {}
+  while (write(error_pipe, &error, sizeof error) < 0 && errno == EINTR) {
+  }
   _exit(OURO_EXIT_CANNOT_RUN);
 }
 
@@ -83,8 +84,8 @@ int ouro__child_start(ouro__child *child, char **command, char **environment) {
 
 /* ---------------------------------------------------------------- waiting */
 
-/* The terminal stops the whole foreground group. A program may also stop itself with SIGSTOP; and where ouro is no job of a shell,
- * nobody would continue it. */
+/* The terminal stops the whole foreground group. A program may also stop itself with SIGSTOP; and where ouro is no job of a
+ * shell, nobody would continue it. */
 static void stop_alike(int signal) {
   int terminal = open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY);
   bool foreground = terminal >= 0 && tcgetpgrp(terminal) == getpgrp();
@@ -116,8 +117,10 @@ static bool sent_to_group(const siginfo_t *info) {
   case SIGTSTP:
   case SIGHUP:
   case SIGWINCH:
-  case SIGCONT: return true;
-  default: return false;
+  case SIGCONT:
+    return true;
+  default:
+    return false;
   }
 }
 

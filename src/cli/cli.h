@@ -12,8 +12,8 @@
  *     text, chart  the report for people; format has the numbers
  *     json         the report for programs
  *
- * Words. The PROGRAM is what the user named; a PROCESS is it or one that it started, directly or not. The SUBJECT of a report is the
- * process whose heap was largest: the one that is shown in full. */
+ * Words. The PROGRAM is what the user named; a PROCESS is it or one that it started, directly or not. The SUBJECT of a report
+ * is the process whose heap was largest: the one that is shown in full. */
 #ifndef OURO_CLI_CLI_H
 #define OURO_CLI_CLI_H
 
@@ -41,9 +41,9 @@ int ouro__run(int argc, char **argv);
 /* ---------------------------------------------------------------- options */
 
 typedef struct ouro__run_options {
-  const char *report; /* NULL: stderr */
-  const char *conf;   /* joined --conf strings, or NULL; owned */
-  char **command;     /* ends with NULL; in argv */
+  const char *report;  /* NULL: stderr */
+  const char *conf;    /* joined --conf strings, or NULL; owned */
+  char **command;      /* ends with NULL; in argv */
   uint64_t heap_limit; /* bytes; 0: none */
   bool force, json, quiet, live, check, only_program;
 } ouro__run_options;
@@ -62,8 +62,8 @@ enum ouro__obstacle {
 };
 
 typedef struct ouro__program {
-  char path[PATH_MAX];           /* of the program */
-  char file[PATH_MAX];           /* of the executable that the kernel runs for it: an interpreter, for a script */
+  char path[PATH_MAX]; /* of the program */
+  char file[PATH_MAX]; /* of the executable that the kernel runs for it: an interpreter, for a script */
   enum ouro__obstacle obstacle;
 } ouro__program;
 
@@ -86,8 +86,8 @@ char **ouro__environment_make(const ouro__run_options *options, const char *prel
 
 typedef struct ouro__child {
   pid_t pid;
-  int status;           /* as from wait, once it has ended */
-  struct rusage usage;  /* of it and of the children that it waited for */
+  int status;          /* as from wait, once it has ended */
+  struct rusage usage; /* of it and of the children that it waited for */
 } ouro__child;
 
 enum ouro__event {
@@ -129,19 +129,19 @@ void ouro__history_add(ouro__history *history, uint64_t since_start_ns, uint64_t
 
 /* The heap of a process in full, as it wrote it: JSON. */
 typedef struct ouro__snapshot {
-  char *text;       /* owned; NULL: there is none */
+  char *text; /* owned; NULL: there is none */
   size_t length;
-  uint32_t reason;  /* ouro__control_reason */
+  uint32_t reason;   /* ouro__control_reason */
   uint64_t taken_ns; /* CLOCK_MONOTONIC */
 } ouro__snapshot;
 
 typedef struct ouro__process {
   pid_t pid, parent;
-  bool alive;             /* when it was last looked for */
-  bool exited;            /* through exit; otherwise, when not alive: killed, or ended by _exit */
-  bool has_page;          /* the library is in it; otherwise only resident memory is known */
+  bool alive;                      /* when it was last looked for */
+  bool exited;                     /* through exit; otherwise, when not alive: killed, or ended by _exit */
+  bool has_page;                   /* the library is in it; otherwise only resident memory is known */
   unsigned reports, reports_shown; /* it has answered SIGUSR2 so often; of which the user has seen */
-  uint64_t started_ns, ended_ns; /* of CLOCK_MONOTONIC; ended 0 while alive */
+  uint64_t started_ns, ended_ns;   /* of CLOCK_MONOTONIC; ended 0 while alive */
   uint64_t held, held_peak, taken, returned, dirty, arenas, pools, heap_threads;
   uint64_t resident, resident_peak, resident_exit;
   uint64_t user_us, system_us;
@@ -169,8 +169,8 @@ void ouro__processes_sample(ouro__processes *all, bool final);
 /* The process with the largest heap at its peak; the program where nobody has a heap. Never NULL. */
 ouro__process *ouro__processes_subject(const ouro__processes *all);
 
-/* Have the subject keep a recent snapshot of its heap from now on, and nobody else. With `everybody`, ask all for one snapshot as
- * well. A process answers when it next has something to do. */
+/* Have the subject keep a recent snapshot of its heap from now on, and nobody else. With `everybody`, ask all for one snapshot
+ * as well. A process answers when it next has something to do. */
 void ouro__processes_ask(const ouro__processes *all, bool everybody);
 
 /* The newest snapshot of a living process. The caller frees its text, where there is any. */
@@ -192,10 +192,11 @@ typedef struct ouro__arena_mark {
 } ouro__arena_mark;
 
 typedef struct ouro__detail {
-  void *json;         /* the whole, a json_t; owned */
-  double seconds;     /* since the run began: when it was written */
-  uint32_t reason;    /* ouro__control_reason */
-  uint64_t blocks_live, bytes_live, bytes_cached, bytes_pools, bytes_large, blocks_large, bytes_held, bytes_dirty, metadata;
+  void *json;      /* the whole, a json_t; owned */
+  double seconds;  /* since the run began: when it was written */
+  uint32_t reason; /* ouro__control_reason */
+  uint64_t blocks_live, bytes_live, bytes_cached, bytes_pools, bytes_large, blocks_large, bytes_held, bytes_dirty,
+      metadata;
   ouro__class_row *classes;
   size_t class_count;
   ouro__arena_mark *arenas;
@@ -213,9 +214,9 @@ typedef struct ouro__report {
   const ouro__program *program;
   const ouro__processes *processes;
   const ouro__process *subject;
-  const ouro__detail *detail;   /* of the subject; NULL: none */
-  const ouro__child *child;     /* NULL: still running */
-  const char *command;          /* for people */
+  const ouro__detail *detail; /* of the subject; NULL: none */
+  const ouro__child *child;   /* NULL: still running */
+  const char *command;        /* for people */
   uint64_t elapsed_ns;
 } ouro__report;
 
@@ -227,8 +228,8 @@ void ouro__report_live(const ouro__processes *all, FILE *out);
 
 /* The characters of a drawing: blocks of Unicode where the locale has UTF-8, plain ones otherwise. */
 typedef struct ouro__pen {
-  const char *level[9];    /* a cell filled by 0 to 8 eighths */
-  const char *shade[5];    /* an arena: nearly empty to full */
+  const char *level[9]; /* a cell filled by 0 to 8 eighths */
+  const char *shade[5]; /* an arena: nearly empty to full */
   const char *other, *rule, *axis, *corner;
 } ouro__pen;
 

@@ -1,7 +1,7 @@
 /* cli/environment.c - finds the preload library, and composes the environment in which the program finds it.
  *
- * PYTHONMALLOC=malloc is for a libpython that a program loads after its start. In a process that is a CPython from the start, the
- * library takes it out again, by the mark in OURO_PYTHONMALLOC (preload/python.c). */
+ * PYTHONMALLOC=malloc is for a libpython that a program loads after its start. In a process that is a CPython from the start,
+ * the library takes it out again, by the mark in OURO_PYTHONMALLOC (preload/python.c). */
 #define _GNU_SOURCE
 #include <stdarg.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* cli/json.c - the report for programs. docs/run.md lists its fields; a field is never renamed, and bytes and seconds are in its name
- * or documented as such. */
+/* cli/json.c - the report for programs. docs/run.md lists its fields; a field is never renamed, and bytes and seconds are in
+ * its name or documented as such. */
 #define _GNU_SOURCE
 #include <jansson.h>
 #include <string.h>
@@ -13,9 +13,13 @@
 
 /* ---------------------------------------------------------------- small things */
 
-static void set(json_t *object, const char *key, json_t *value) { json_object_set_new(object, key, value ? value : json_null()); }
+static void set(json_t *object, const char *key, json_t *value) {
+  json_object_set_new(object, key, value ? value : json_null());
+}
 
-static void set_number(json_t *object, const char *key, uint64_t number) { set(object, key, json_integer((json_int_t)number)); }
+static void set_number(json_t *object, const char *key, uint64_t number) {
+  set(object, key, json_integer((json_int_t)number));
+}
 
 /* Text that is not UTF-8 (a command's argument may be any bytes) has its other bytes replaced. */
 static json_t *string(const char *text) {

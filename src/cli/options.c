@@ -56,11 +56,20 @@ static bool read_size(const char *text, uint64_t *bytes) {
   unsigned long long number = strtoull(text, &end, 10);
   unsigned shift = 0;
   switch (tolower((unsigned char)*end)) {
-  case 'k': shift = 10; break;
-  case 'm': shift = 20; break;
-  case 'g': shift = 30; break;
-  case 't': shift = 40; break;
-  default: break;
+  case 'k':
+    shift = 10;
+    break;
+  case 'm':
+    shift = 20;
+    break;
+  case 'g':
+    shift = 30;
+    break;
+  case 't':
+    shift = 40;
+    break;
+  default:
+    break;
   }
   if (shift) end++;
   if (errno || *end || number == 0 || number > UINT64_MAX >> 1 >> shift) return false;
@@ -108,20 +117,37 @@ static int read_format(ouro__run_options *options, const char *text) {
 
 static int read_option(ouro__run_options *options, int option) {
   switch (option) {
-  case OPT_REPORT: options->report = optarg; return -1;
-  case OPT_FORCE: options->force = true; return -1;
-  case OPT_FORMAT: return read_format(options, optarg);
-  case OPT_QUIET: options->quiet = true; return -1;
-  case OPT_LIVE: options->live = true; return -1;
-  case OPT_CHECK: options->check = true; return -1;
-  case OPT_NO_CHILDREN: options->only_program = true; return -1;
-  case OPT_CONF: return add_conf(options, optarg);
+  case OPT_REPORT:
+    options->report = optarg;
+    return -1;
+  case OPT_FORCE:
+    options->force = true;
+    return -1;
+  case OPT_FORMAT:
+    return read_format(options, optarg);
+  case OPT_QUIET:
+    options->quiet = true;
+    return -1;
+  case OPT_LIVE:
+    options->live = true;
+    return -1;
+  case OPT_CHECK:
+    options->check = true;
+    return -1;
+  case OPT_NO_CHILDREN:
+    options->only_program = true;
+    return -1;
+  case OPT_CONF:
+    return add_conf(options, optarg);
   case OPT_LIMIT:
     if (read_size(optarg, &options->heap_limit)) return -1;
     ouro__say("--heap-limit takes a size such as 512m or 2g, not '%s'", optarg);
     return usage();
-  case 'h': fputs(help, stdout); return 0;
-  default: return usage();
+  case 'h':
+    fputs(help, stdout);
+    return 0;
+  default:
+    return usage();
   }
 }
 
@@ -129,8 +155,10 @@ static int read_option(ouro__run_options *options, int option) {
 static int unknown_option(int result, const char *word) {
   char letter[3] = {'-', (char)optopt, 0};
   if (optopt > 0 && optopt < 256) word = letter;
-  if (result == ':') ouro__say("%s needs a value; ouro run --help lists the options", word);
-  else ouro__say("there is no option %s; ouro run --help lists those that there are", word);
+  if (result == ':')
+    ouro__say("%s needs a value; ouro run --help lists the options", word);
+  else
+    ouro__say("there is no option %s; ouro run --help lists those that there are", word);
   return usage();
 }
 

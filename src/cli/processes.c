@@ -1,9 +1,9 @@
-/* cli/processes.c - who takes part in the run, and what each has and had: from the pages in the run's directory (preload/control.h)
- * and from /proc.
+/* cli/processes.c - who takes part in the run, and what each has and had: from the pages in the run's directory
+ * (preload/control.h) and from /proc.
  *
  * Life of an entry: made when its page is first seen (the program's at the start); brought up to date while it is alive, also
- * when the process executes another program; settled when it is gone: its page is read a last time and removed. A process that came
- * and went between two looks is found by the page that it left. */
+ * when the process executes another program; settled when it is gone: its page is read a last time and removed. A process that
+ * came and went between two looks is found by the page that it left. */
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <dirent.h>
@@ -100,7 +100,8 @@ static bool read_page(const ouro__processes *all, pid_t pid, ouro__control_page 
   return read;
 }
 
-/* Read the newest slot into `text`, and the page before it. Returns the text's length; -1 where the process wrote twice meanwhile. */
+/* Read the newest slot into `text`, and the page before it. Returns the text's length; -1 where the process wrote twice
+ * meanwhile. */
 static ssize_t read_slot(int fd, ouro__control_page *page, char *text) {
   ouro__control_page after;
   if (!read_page_from(fd, page) || page->writes == 0 || page->newest > 1) return 0;

@@ -1,5 +1,5 @@
-/* cli/program.c - finds the program, follows scripts to their interpreters, and reads of the executable whether the dynamic linker
- * will load the preload library into it. It decides nothing about running it: execvp does. */
+/* cli/program.c - finds the program, follows scripts to their interpreters, and reads of the executable whether the dynamic
+ * linker will load the preload library into it. It decides nothing about running it: execvp does. */
 #define _GNU_SOURCE
 #include <elf.h>
 #include <errno.h>
@@ -162,11 +162,16 @@ int ouro__program_find(ouro__program *program, const char *name) {
 
 const char *ouro__obstacle_text(enum ouro__obstacle obstacle) {
   switch (obstacle) {
-  case OURO_OBSTACLE_STATIC: return "is statically linked";
-  case OURO_OBSTACLE_PRIVILEGED: return "runs with more rights than its user (setuid, setgid or file capabilities)";
-  case OURO_OBSTACLE_MACHINE: return "is built for another processor or word size";
-  case OURO_OBSTACLE_LIBC: return "is linked with musl, not with glibc";
-  case OURO_OBSTACLE_NONE: break;
+  case OURO_OBSTACLE_STATIC:
+    return "is statically linked";
+  case OURO_OBSTACLE_PRIVILEGED:
+    return "runs with more rights than its user (setuid, setgid or file capabilities)";
+  case OURO_OBSTACLE_MACHINE:
+    return "is built for another processor or word size";
+  case OURO_OBSTACLE_LIBC:
+    return "is linked with musl, not with glibc";
+  case OURO_OBSTACLE_NONE:
+    break;
   }
   return "can be preloaded";
 }

@@ -1,4 +1,5 @@
-/* cli/run.c - `ouro run` from beginning to end: look at the program, prepare, start it, watch it, report, clean up, end as it ended.
+/* cli/run.c - `ouro run` from beginning to end: look at the program, prepare, start it, watch it, report, clean up, end as it
+ * ended.
  *
  * Nothing of the user's is touched before all that can be known to fail has been tried: the options, the program, the library,
  * the report's file. */
@@ -25,15 +26,15 @@ typedef struct run_state {
   char directory[PATH_MAX]; /* of the processes' files; empty: none */
   FILE *report;             /* stderr, or the file that --report names */
   bool report_is_new;
-  char *command;            /* for people */
-  uint64_t live_ns;         /* the next line of --live */
-  uint64_t wanted_ns;       /* a report is due at this time, if it did not come before; 0: none */
+  char *command;      /* for people */
+  uint64_t live_ns;   /* the next line of --live */
+  uint64_t wanted_ns; /* a report is due at this time, if it did not come before; 0: none */
 } run_state;
 
 /* ---------------------------------------------------------------- preparing */
 
-/* The user's file is created now, so that a run of hours does not end in "permission denied". Devices and pipes are not files that
- * could be lost. */
+/* The user's file is created now, so that a run of hours does not end in "permission denied". Devices and pipes are not files
+ * that could be lost. */
 static int open_report(run_state *run) {
   const char *path = run->options.report;
   struct stat status;
@@ -98,8 +99,8 @@ static char *join(char **words) {
   return line;
 }
 
-/* A library that the program's own dynamic linker would refuse with a message of its own, or die of, is not given to it. A static
- * program does not look at LD_PRELOAD, but the programs that it starts do. */
+/* A library that the program's own dynamic linker would refuse with a message of its own, or die of, is not given to it. A
+ * static program does not look at LD_PRELOAD, but the programs that it starts do. */
 static const char *library_for(const run_state *run) {
   bool harmful = run->program.obstacle == OURO_OBSTACLE_MACHINE || run->program.obstacle == OURO_OBSTACLE_LIBC;
   return harmful ? NULL : run->library;
@@ -207,7 +208,8 @@ static int start_and_watch(run_state *run) {
   if (!ouro__processes_init(&run->processes, directory, run->child.pid, run->command)) {
     ouro__say("out of memory: there will be no report");
     run->options.quiet = true;
-    while (ouro__child_wait(&run->child, SECOND_NS) != OURO_EVENT_ENDED) {}
+    while (ouro__child_wait(&run->child, SECOND_NS) != OURO_EVENT_ENDED) {
+    }
     return 0;
   }
   watch(run);
@@ -233,8 +235,10 @@ static int prepare_and_run(run_state *run) {
 int ouro__run(int argc, char **argv) {
   static run_state run;
   int status = ouro__options_read(&run.options, argc, argv);
-  if (status < 0) status = prepare_and_run(&run);
-  else return status;
+  if (status < 0)
+    status = prepare_and_run(&run);
+  else
+    return status;
   ouro__processes_free(&run.processes);
   if (status) return status;
   ouro__child_end_alike(&run.child);

@@ -61,8 +61,10 @@ static void resident_line(const ouro__report *report, FILE *out) {
   const ouro__process *subject = report->subject;
   label(out, "resident memory");
   fprintf(out, "peak %s", ouro__words_bytes(&peak, resident_peak(report)));
-  if (subject->alive) fprintf(out, ", now %s", ouro__words_bytes(&last, subject->resident));
-  else if (subject->resident_exit) fprintf(out, ", at exit %s", ouro__words_bytes(&last, subject->resident_exit));
+  if (subject->alive)
+    fprintf(out, ", now %s", ouro__words_bytes(&last, subject->resident));
+  else if (subject->resident_exit)
+    fprintf(out, ", at exit %s", ouro__words_bytes(&last, subject->resident_exit));
   fputc('\n', out);
 }
 
@@ -71,7 +73,10 @@ static void heap_lines(const ouro__report *report, FILE *out) {
   const ouro__process *subject = report->subject;
   label(out, "ouro's heap");
   fprintf(out, "peak %s, ", ouro__words_bytes(&one, subject->held_peak));
-  fprintf(out, "%s %s\n", subject->alive ? "now" : subject->exited ? "at exit" : "when last seen",
+  fprintf(out, "%s %s\n",
+          subject->alive    ? "now"
+          : subject->exited ? "at exit"
+                            : "when last seen",
           ouro__words_bytes(&two, subject->held));
   label(out, "from the system");
   fprintf(out, "took %s in all, ", ouro__words_bytes(&one, subject->taken));
@@ -91,7 +96,8 @@ static void python_line(const ouro__report *report, FILE *out) {
   snprintf(name, sizeof name, "Python %s", python->version);
   label(out, name);
   fprintf(out, "%s%s\n", ouro__python_sentence(python),
-          report->subject->exited && !python->verified && python->memory > OURO_PYTHON_ELSEWHERE ? " (not verified)" : "");
+          report->subject->exited && !python->verified && python->memory > OURO_PYTHON_ELSEWHERE ? " (not verified)"
+                                                                                                 : "");
 }
 
 static void numbers(const ouro__report *report, FILE *out) {
@@ -120,8 +126,10 @@ static void over_time(const ouro__report *report, const ouro__pen *pen, FILE *ou
 static void moment(const ouro__report *report, FILE *out) {
   ouro__words when;
   const ouro__detail *detail = report->detail;
-  if (detail->reason == OURO_CONTROL_AT_EXIT) fputs("at exit", out);
-  else fprintf(out, "after %s", ouro__words_seconds(&when, detail->seconds));
+  if (detail->reason == OURO_CONTROL_AT_EXIT)
+    fputs("at exit", out);
+  else
+    fprintf(out, "after %s", ouro__words_seconds(&when, detail->seconds));
   if (report->subject->exited && detail->reason != OURO_CONTROL_AT_EXIT) fputs(", before Python freed everything", out);
 }
 
@@ -138,8 +146,8 @@ static void arenas(const ouro__report *report, const ouro__pen *pen, FILE *out) 
   if (detail->arena_count == 0) return;
   fprintf(out, " arenas: %zu", detail->arena_count);
   if (group > 1) fprintf(out, ", %zu to a mark", group);
-  fprintf(out, "; live in each: %s under 2 %%  %s up to 25 %%  %s 50 %%  %s 75 %%  %s more\n", pen->shade[0], pen->shade[1],
-          pen->shade[2], pen->shade[3], pen->shade[4]);
+  fprintf(out, "; live in each: %s under 2 %%  %s up to 25 %%  %s 50 %%  %s 75 %%  %s more\n", pen->shade[0],
+          pen->shade[1], pen->shade[2], pen->shade[3], pen->shade[4]);
   ouro__chart_arenas(detail, pen, out);
 }
 
@@ -186,7 +194,8 @@ static void classes(const ouro__detail *detail, FILE *out) {
   uint64_t others_live = 0, others_wasted = 0;
   ouro__words words;
   char name[48];
-  fprintf(out, "\n %12s %8s %13s %11s %11s %11s\n", "block size", "pools", "live blocks", "live", "wasted", "given back");
+  fprintf(out, "\n %12s %8s %13s %11s %11s %11s\n", "block size", "pools", "live blocks", "live", "wasted",
+          "given back");
   for (size_t i = 0; i < detail->class_count; i++) {
     const ouro__class_row *row = &detail->classes[i];
     if (!is_shown(detail, i)) {

@@ -193,22 +193,12 @@ ouro__cache *ouro__cache_mine(void) {
 
 /* ---------------------------------------------------------------- from pools to a bin */
 
-/* They came in the order of their addresses, and shall leave in it. */
-static void reverse(void **slots, unsigned count) {
-  for (unsigned low = 0, high = count - 1; low < high; low++, high--) {
-    void *swap = slots[low];
-    slots[low] = slots[high];
-    slots[high] = swap;
-  }
-}
-
 /* Blocks move between pools and bins under the heap's lock, so that fork, which takes it, finds each in one of them. */
 static unsigned refill_locked(ouro__cache *cache, unsigned class_, void **twice) {
   ouro__bin *bin = &cache->bins->of[class_];
   void **slots = ouro__bin_slots(cache, class_);
   unsigned got = ouro__heap_take(cache->heap, class_, slots, bin->fill, twice);
   if (got == 0) return 0;
-  reverse(slots, got);
   if (bin->fill < bin->capacity / 2u) bin->fill = (uint16_t)(bin->fill * 2);
   bin->flushes = 0;
   bin->limit = slots + bin->capacity;
@@ -228,83 +218,127 @@ void *ouro__cache_refill(ouro__cache *cache, unsigned class_) {
 
 /* ---------------------------------------------------------------- from a bin to pools */
 
-/* Blocks come from all over the heap, so each needs two lines of tables that may be far away: ask for those of a group first, then
- * use them. Where neighbours come together, as they often do, their bits go together. */
-enum { GROUP = 32 };
-
-typedef struct batch {
+/* A flush looks at its blocks in the order in which they were freed, and collects the bits of neighbours before it writes them. */
+typedef struct flusher {
   const ouro_heap *heap; /* the thread's, whose lock is held */
   unsigned class_;
-  unsigned count;
-  ouro__pool *pool[GROUP];
-  unsigned index[GROUP];
-} batch;
-
-static void find_group(batch *group, void **blocks) {
-  bool medium = group->class_ >= OURO_SMALL_CLASSES;
-  for (unsigned i = 0; i < group->count; i++) {
-    ouro__pool *pool = &ouro__the_region.pools[((uintptr_t)blocks[i] - ouro__hot_base) >> OURO_UNIT_SHIFT];
-    group->pool[i] = medium ? ouro__pool_head(pool) : pool;
-    OURO_PREFETCH_WRITE(group->pool[i]);
-  }
-  for (unsigned i = 0; i < group->count; i++) {
-    group->index[i] = ouro__block_index(group->pool[i], blocks[i]);
-    OURO_PREFETCH_WRITE(&group->pool[i]->bits[group->index[i] / 64]);
-  }
-}
+  uint32_t magic;        /* ceil(2^32 / size of the class) */
+  ouro__pool *pool;      /* the one that blocks were last put in, or NULL */
+  bool local;            /* it is the heap's */
+  unsigned count;        /* blocks put in it since its bookkeeping was last done */
+  void *twice;           /* a block that was free already */
+} flusher;
 
 /* A pool that was deleted, or became another, since the block came here: the block was freed twice. */
-static bool still_there(const batch *group, const ouro__pool *pool) {
+static bool still_there(const flusher *state, const ouro__pool *pool) {
   uint8_t kind = ouro__load_relaxed(&pool->kind);
-  return (kind == OURO_KIND_SMALL || kind == OURO_KIND_MEDIUM) && pool->class_ == group->class_;
+  return (kind == OURO_KIND_SMALL || kind == OURO_KIND_MEDIUM) && pool->class_ == state->class_;
 }
 
-/* Mark the blocks from number `first` of the group on that lie in the same word of the same pool. Returns how many; 0: one of them was
- * free already. */
-static unsigned mark_word(batch *group, unsigned first, bool local) {
-  ouro__pool *pool = group->pool[first];
-  unsigned word = group->index[first] / 64, count = 0;
-  uint64_t bits = 0;
-  for (unsigned i = first; i < group->count && group->pool[i] == pool && group->index[i] / 64 == word; i++, count++) {
-    uint64_t bit = UINT64_C(1) << (group->index[i] % 64);
-    if (bits & bit) return 0;
+static void leave_pool(flusher *state) {
+  if (!state->count) return;
+  if (state->local) {
+    ouro__pool_freed(state->pool, state->count);
+  } else {
+    ouro__heap_queue(state->pool);
+  }
+  state->count = 0;
+}
+
+static bool enter_pool(flusher *state, ouro__pool *pool) {
+  leave_pool(state);
+  state->pool = pool;
+  state->local = ouro__load_relaxed(&pool->heap) == state->heap;
+  return still_there(state, pool);
+}
+
+/* Put `count` blocks, of which the first is `block` and all lie in `bits` of one word of the entered pool. */
+static void put_word(flusher *state, unsigned word, uint64_t bits, unsigned count, void *block) {
+  bool good = state->local ? ouro__pool_mark(state->pool, word, bits) : ouro__pool_mark_remote(state->pool, word, bits);
+  if (OURO_UNLIKELY(!good)) {
+    state->twice = block;
+  } else {
+    state->count += count;
+  }
+}
+
+/* The number of a block of a small pool; what lies above 16 bits of `distance` does not matter. */
+static unsigned index_at(const flusher *state, size_t distance) {
+  return (unsigned)(((distance & (OURO_UNIT_BYTES - 1)) * state->magic) >> 32);
+}
+
+/* Put the blocks that stand together and lie in one word of the entered pool, whose unit is `unit`; return how many they are. */
+static unsigned put_word_of_unit(flusher *state, size_t unit, void **blocks, unsigned count) {
+  unsigned index = index_at(state, (uintptr_t)blocks[0] - ouro__hot_base), word = index / 64, done = 1;
+  uint64_t bits = UINT64_C(1) << (index % 64);
+  for (; done < count; done++) {
+    size_t distance = (uintptr_t)blocks[done] - ouro__hot_base;
+    if (distance >> OURO_UNIT_SHIFT != unit) break;
+    index = index_at(state, distance);
+    uint64_t bit = UINT64_C(1) << (index % 64);
+    if (index / 64 != word || OURO_UNLIKELY(bits & bit)) break;
     bits |= bit;
   }
-  return (local ? ouro__pool_mark : ouro__pool_mark_remote)(pool, word, bits) ? count : 0;
+  put_word(state, word, bits, done, blocks[0]);
+  return done;
 }
 
-/* Put the blocks of one pool that stand together at `first`. Returns the number of the next; *twice: where one was free already. */
-static unsigned put_pool(batch *group, unsigned first, unsigned *twice) {
-  ouro__pool *pool = group->pool[first];
-  unsigned next = first;
-  if (OURO_UNLIKELY(!still_there(group, pool))) {
-    *twice = first;
-    return first + 1;
+/* Put the first of `count` blocks, and those of its neighbours that go with it. Small classes. */
+static unsigned put_small(flusher *state, void **blocks, unsigned count) {
+  size_t unit = ((uintptr_t)blocks[0] - ouro__hot_base) >> OURO_UNIT_SHIFT;
+  ouro__pool *pool = &ouro__the_region.pools[unit];
+  if (pool != state->pool && OURO_UNLIKELY(!enter_pool(state, pool))) {
+    state->twice = blocks[0];
+    state->pool = NULL;
+    return 1;
   }
-  bool local = ouro__load_relaxed(&pool->heap) == group->heap;
-  while (next < group->count && group->pool[next] == pool) {
-    unsigned count = mark_word(group, next, local);
-    if (OURO_UNLIKELY(count == 0)) {
-      *twice = next;
-      count = 1;
-    }
-    next += count;
-  }
-  if (OURO_UNLIKELY(*twice != OURO_NONE)) return next;
-  if (local) {
-    ouro__pool_freed(pool, next - first);
+  return put_word_of_unit(state, unit, blocks, count);
+}
+
+static void put_medium(flusher *state, void *block) {
+  ouro__pool *pool = ouro__pool_head(&ouro__the_region.pools[ouro__unit_of(block)]);
+  unsigned index = ouro__block_index(pool, block);
+  if (OURO_UNLIKELY(!enter_pool(state, pool))) {
+    state->twice = block;
   } else {
-    ouro__heap_queue(pool);
+    put_word(state, index / 64, UINT64_C(1) << (index % 64), 1, block);
   }
-  return next;
+  leave_pool(state);
 }
 
-/* Returns a block that was freed twice, or NULL. After one was found, the counts of its pool are not to be relied upon. */
-static void *put_group(batch *group, void **blocks) {
-  unsigned twice = OURO_NONE;
-  find_group(group, blocks);
-  for (unsigned i = 0; i < group->count;) i = put_pool(group, i, &twice);
-  return OURO_UNLIKELY(twice != OURO_NONE) ? blocks[twice] : NULL;
+/* Where blocks come from all over the heap, each needs two lines of tables that may be far away: ask for those of a group first. */
+enum { GROUP = 32 };
+
+static ouro__pool *pool_of(const void *block) {
+  return &ouro__the_region.pools[((uintptr_t)block - ouro__hot_base) >> OURO_UNIT_SHIFT];
+}
+
+static void ask_for(const flusher *state, void **blocks, unsigned count) {
+  unsigned changes = 0;
+  for (unsigned i = 1; i < count; i += 3) changes += pool_of(blocks[i]) != pool_of(blocks[i - 1]);
+  if (changes < 3) return;
+  for (unsigned i = 0; i < count; i++) OURO_PREFETCH_WRITE(pool_of(blocks[i]));
+  for (unsigned i = 0; i < count; i++) {
+    unsigned index = index_at(state, (uintptr_t)blocks[i] - ouro__hot_base);
+    OURO_PREFETCH_WRITE(&pool_of(blocks[i])->bits[index / 64]);
+  }
+}
+
+static void put_all(flusher *state, void **blocks, unsigned count) {
+  bool medium = state->class_ >= OURO_SMALL_CLASSES;
+  for (unsigned done = 0, asked = 0; done < count && !state->twice;) {
+    if (medium) {
+      put_medium(state, blocks[done++]);
+      continue;
+    }
+    if (done >= asked) {
+      unsigned group = count - done < GROUP ? count - done : GROUP;
+      ask_for(state, blocks + done, group);
+      asked = done + group;
+    }
+    done += put_small(state, blocks + done, asked - done);
+  }
+  leave_pool(state);
 }
 
 /* Move all but the `keep` newest blocks of a bin to their pools. */
@@ -312,18 +346,14 @@ static void flush(ouro__cache *cache, unsigned class_, unsigned keep) {
   ouro__bin *bin = &cache->bins->of[class_];
   void **slots = ouro__bin_slots(cache, class_);
   unsigned count = ouro__bin_count(cache, class_), leave = count > keep ? count - keep : 0;
-  batch group = {.heap = cache->heap, .class_ = class_};
-  void *twice = NULL;
+  flusher state = {.heap = cache->heap, .class_ = class_, .magic = bin->magic};
   ouro__acquire(&cache->heap->lock);
-  for (unsigned done = 0; done < leave && !twice; done += GROUP) {
-    group.count = leave - done < GROUP ? leave - done : GROUP;
-    twice = put_group(&group, slots + done);
-  }
+  put_all(&state, slots, leave);
   memmove(slots, slots + leave, (count - leave) * sizeof *slots);
   OURO__POKE(&bin->top, slots + (count - leave));
   ouro__release(&cache->heap->lock);
   ouro__freed_bytes(leave * ouro__class_size(class_));
-  if (OURO_UNLIKELY(twice != NULL)) ouro__fatal_block(OURO_FATAL_DOUBLE_FREE, twice);
+  if (OURO_UNLIKELY(state.twice != NULL)) ouro__fatal_block(OURO_FATAL_DOUBLE_FREE, state.twice);
 }
 
 /* After so many flushes without a refill between, the thread is taking something down. */

@@ -89,25 +89,32 @@ static void bring_back(ouro__pool *pool, unsigned first, unsigned last) {
   ouro__account_take((size_t)ouro__popcount64(mask) << shift);
 }
 
-static unsigned take_from_word(ouro__pool *pool, unsigned word, void **out, unsigned want, const char *base) {
+/* Write the addresses of up to `want` free blocks of the word, downwards from `end`. */
+static unsigned take_from_word(ouro__pool *pool, unsigned word, void **end, unsigned want, char *base) {
   uint64_t bits = ouro__load_relaxed(&pool->bits[word]);
   unsigned taken = 0, first = word * 64 + ouro__ctz64(bits), index = first;
   size_t size = pool->size;
+  if (bits == ~UINT64_C(0) && want >= 64) {
+    char *block = base + (size_t)first * size;
+    for (; taken < 64; taken++, block += size) end[-1 - (ptrdiff_t)taken] = block;
+    bits = 0;
+    index = first + 63;
+  }
   for (; bits && taken < want; bits &= bits - 1) {
     index = word * 64 + ouro__ctz64(bits);
-    out[taken++] = (void *)(base + index * size);
+    end[-1 - (ptrdiff_t)taken++] = base + index * size;
   }
   ouro__store_relaxed(&pool->bits[word], bits);
   if (pool->returned) bring_back(pool, first, index);
   return taken;
 }
 
-unsigned ouro__pool_take(ouro__pool *pool, void **out, unsigned want) {
-  const char *base = ouro__pool_address(pool);
+unsigned ouro__pool_take(ouro__pool *pool, void **end, unsigned want) {
+  char *base = ouro__pool_address(pool);
   unsigned taken = 0;
   OURO_ASSERT(pool->nfree > 0);
   for (unsigned word = 0; taken < want && word < pool->words; word++) {
-    if (ouro__load_relaxed(&pool->bits[word])) taken += take_from_word(pool, word, out + taken, want - taken, base);
+    if (ouro__load_relaxed(&pool->bits[word])) taken += take_from_word(pool, word, end - taken, want - taken, base);
   }
   OURO_ASSERT(taken > 0);
   pool->nfree = (uint16_t)(pool->nfree - taken);

@@ -18,8 +18,9 @@ ouro__pool *ouro__pool_new(ouro_heap *heap, unsigned class_);
 /* Take the pool out of its heap's lists and give its units back, whatever is in it. */
 void ouro__pool_delete(ouro__pool *pool);
 
-/* Take up to `want` blocks, the lowest addresses first; at least one, since the pool has a free block. */
-unsigned ouro__pool_take(ouro__pool *pool, void **out, unsigned want);
+/* Take up to `want` blocks, the lowest addresses first, and write them downwards from `end`, so that who pops them from above gets
+ * them in the order of their addresses. At least one, since the pool has a free block. */
+unsigned ouro__pool_take(ouro__pool *pool, void **end, unsigned want);
 
 /* Block number `index` is free from now on; false where it was already. May delete the pool. */
 bool ouro__pool_put(ouro__pool *pool, unsigned index);

@@ -199,8 +199,9 @@ unsigned ouro__heap_take(ouro_heap *heap, unsigned class_, void **out, unsigned 
       pool = ouro__pool_new(heap, class_);
       if (!pool) break;
     }
-    taken += ouro__pool_take(pool, out + taken, want - taken);
+    taken += ouro__pool_take(pool, out + want - taken, want - taken);
   }
+  if (taken < want) memmove(out, out + (want - taken), taken * sizeof *out);
   return taken;
 }
 

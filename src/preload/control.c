@@ -1,13 +1,13 @@
 /* preload/control.c - tells the outside what the heap of this process does: the page and slots of control.h for `ouro run`, the
  * text report at exit or on SIGUSR2 without it.
  *
- * It runs inside somebody else's program, so it must not be noticed: no allocation, no standard I/O, no lock that is waited for,
- * no file descriptor once the program runs (but to /proc at exit, and for report:PATH), and `errno` as it was. What cannot be
- * written is silently not written.
+ * It runs inside somebody else's program, so it must not be noticed: no allocation, no standard I/O, no lock that is waited
+ * for, no file descriptor once the program runs (but to /proc at exit, and for report:PATH), and `errno` as it was. What
+ * cannot be written is silently not written.
  *
- * Life of the page: made by the constructor; replaced in a child of fork; refreshed by ticks, which the heap calls from its slow
- * paths and its background thread, and a last time at exit. A child of vfork runs on its parent's memory under another process id:
- * a tick there does nothing.
+ * Life of the page: made by the constructor; replaced in a child of fork; refreshed by ticks, which the heap calls from its
+ * slow paths and its background thread, and a last time at exit. A child of vfork runs on its parent's memory under another
+ * process id: a tick there does nothing.
  *
  * OURO_CONF, read here: run-dir:DIR, parent:PID (only processes started by PID take part), signal:usr2, report:PATH or
  * report:stderr. In PATH, %p stands for the process id; without it, the processes append to one file. */
@@ -30,7 +30,7 @@
 
 #define CONTROL_PATH_BYTES 512
 #define CONTROL_KEEP_NS 100000000 /* at least so long between two answers under OURO_CONTROL_KEEP, */
-#define CONTROL_KEEP_SHARE 50     /* and so many times as long as the last one took */
+#define CONTROL_KEEP_SHARE 100    /* and so many times as long as the last one took */
 
 _Static_assert(sizeof(ouro__control_page) <= OURO_CONTROL_PAGE_BYTES, "the slots begin behind the page");
 
@@ -81,8 +81,8 @@ static int write_to_fd(void *arg, const char *text, size_t length) {
   return 0;
 }
 
-/* What is locked at this moment is left out rather than waited for, here and in slots: the caller may be a signal handler, or exit
- * called by one, above the code that holds the lock. */
+/* What is locked at this moment is left out rather than waited for, here and in slots: the caller may be a signal handler, or
+ * exit called by one, above the code that holds the lock. */
 static void write_text(void) {
   int fd = open_report();
   if (fd < 0) return;
@@ -171,8 +171,8 @@ static size_t read_file(const char *path, char *buffer, size_t size) {
   return (size_t)length;
 }
 
-/* Map a new file under `path`; NULL where that fails. Its blocks are allocated now: on a full disk, the first write to a page of a
- * file with holes would kill the program. So would growing a file beyond the limit of the user. */
+/* Map a new file under `path`; NULL where that fails. Its blocks are allocated now: on a full disk, the first write to a page
+ * of a file with holes would kill the program. So would growing a file beyond the limit of the user. */
 static ouro__control_page *map_file(const char *path) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur < OURO_CONTROL_FILE_BYTES) return NULL;
@@ -232,7 +232,8 @@ static void tick(void) {
   errno = saved_errno;
 }
 
-/* Where a slot is being written at this moment, the signal has interrupted that or come at the same time: it is the answer too. */
+/* Where a slot is being written at this moment, the signal has interrupted that or come at the same time: it is the answer
+ * too. */
 static void on_signal(int number) {
   (void)number;
   int saved_errno = errno;
@@ -266,8 +267,10 @@ static void after_fork(void) {
   control.page = NULL;
   control.written_ns = 0;
   ouro__store_relaxed(&control.writing, 0);
-  if (control.only_parent) control.directory[0] = 0;
-  else make_page();
+  if (control.only_parent)
+    control.directory[0] = 0;
+  else
+    make_page();
   errno = saved_errno;
 }
 

@@ -1,21 +1,21 @@
 /* preload/control.h - what passes between a traced process and the `ouro` command, and between the files of this layer.
  *
- * `ouro run` makes a private directory and names it in OURO_CONF as run-dir:DIR. Every process that loads the preload library makes
- * one file there, DIR/PID.stat, and maps it:
+ * `ouro run` makes a private directory and names it in OURO_CONF as run-dir:DIR. Every process that loads the preload library
+ * makes one file there, DIR/PID.stat, and maps it:
  *
  *     page       struct ouro__control_page: counters that are refreshed every few milliseconds of activity
  *     slot 0, 1  the heap in full, as ouro_stats_write gives it in JSON, at one moment each
  *
- * Memory rather than files, for two reasons: what a process wrote is there whichever way it ends; and no file descriptor is needed
- * later, neither one that a program which closes all of them would close, nor one that appears while a program counts on the next
- * number. A program may change its root and its user.
+ * Memory rather than files, for two reasons: what a process wrote is there whichever way it ends; and no file descriptor is
+ * needed later, neither one that a program which closes all of them would close, nor one that appears while a program counts
+ * on the next number. A program may change its root and its user.
  *
- * The file appears under its name when its page is filled. A program that is executed makes a new one under the same name; a child
- * of fork makes its own at once. A process that cannot make one goes without.
+ * The file appears under its name when its page is filled. A program that is executed makes a new one under the same name; a
+ * child of fork makes its own at once. A process that cannot make one goes without.
  *
- * The file is written by its process alone, but for `asked`, which the command writes. Each field is read and written as one word;
- * two fields may be of different moments. I-SLOT: the slot that `newest` names is complete, and stays as it is until `writes` has
- * grown by two. */
+ * The file is written by its process alone, but for `asked`, which the command writes. Each field is read and written as one
+ * word; two fields may be of different moments. I-SLOT: the slot that `newest` names is complete, and stays as it is until
+ * `writes` has grown by two. */
 #ifndef OURO_PRELOAD_CONTROL_H
 #define OURO_PRELOAD_CONTROL_H
 
@@ -71,7 +71,7 @@ typedef struct ouro__python_info {
   char version[OURO_CONTROL_PYTHON_BYTES]; /* "3.11.7"; empty where there is none */
   uint32_t memory;                         /* ouro__python_memory */
   uint32_t cause;                          /* ouro__python_cause */
-  uint32_t verified;                       /* the interpreter's tables were read at exit, and `memory` is what they said */
+  uint32_t verified; /* the interpreter's tables were read at exit, and `memory` is what they said */
 } ouro__python_info;
 
 /* The counters of the heap, in bytes but for the last three. */
@@ -90,12 +90,12 @@ typedef struct ouro__control_page {
   uint64_t magic;
   uint32_t version;
   int32_t pid, parent;
-  _Atomic uint32_t state;       /* ouro__control_state */
-  _Atomic uint32_t asked;       /* written by the command */
-  _Atomic uint32_t answered;    /* the value of `asked` that was last answered */
-  _Atomic uint32_t signals;     /* reports written for SIGUSR2 */
-  _Atomic uint32_t writes;      /* slots written so far */
-  _Atomic uint32_t newest;      /* slot that was last completed; it means nothing while `writes` is 0 */
+  _Atomic uint32_t state;    /* ouro__control_state */
+  _Atomic uint32_t asked;    /* written by the command */
+  _Atomic uint32_t answered; /* the value of `asked` that was last answered */
+  _Atomic uint32_t signals;  /* reports written for SIGUSR2 */
+  _Atomic uint32_t writes;   /* slots written so far */
+  _Atomic uint32_t newest;   /* slot that was last completed; it means nothing while `writes` is 0 */
   uint32_t reserved;
   ouro__control_slot slots[2];
   _Atomic uint64_t started_ns;   /* CLOCK_MONOTONIC: the program began, or the fork happened */
@@ -104,8 +104,8 @@ typedef struct ouro__control_page {
   ouro__control_counters counters;
   _Atomic uint64_t resident_peak, resident_exit; /* bytes; these two and the next two are set at exit */
   _Atomic uint64_t user_us, system_us;           /* processor time of this process alone */
-  ouro__python_info python;            /* written at the start and, before `state` changes, at exit */
-  char command[OURO_CONTROL_COMMAND_BYTES]; /* arguments, each ended by NUL, cut to fit; ends with two NULs */
+  ouro__python_info python;                      /* written at the start and, before `state` changes, at exit */
+  char command[OURO_CONTROL_COMMAND_BYTES];      /* arguments, each ended by NUL, cut to fit; ends with two NULs */
 } ouro__control_page;
 
 /* The constructor of the preload library calls these two, in this order, before the program's first instruction. */
@@ -115,7 +115,8 @@ void ouro__control_start(void);
 /* What is known now. `at_exit`: read the interpreter's tables as well; the caller is on its way out, in no signal handler. */
 void ouro__python_describe(ouro__python_info *info, int at_exit);
 
-/* Is there an interpreter that has not begun, or has begun to end and to free what the program had? Cost: two calls and loads. */
+/* Is there an interpreter that has not begun, or has begun to end and to free what the program had? Cost: two calls and loads.
+ * */
 int ouro__python_is_away(void);
 
 #endif

@@ -138,15 +138,19 @@ static bool read_short_options(const char *argument, python_flags *flags, const 
   for (const char *option = argument + 1; *option; option++) {
     switch (*option) {
     case 'E':
-    case 'I': flags->ignores_environment = true; break;
+    case 'I':
+      flags->ignores_environment = true;
+      break;
     case 'c':
-    case 'm': return false;
+    case 'm':
+      return false;
     case 'W':
     case 'X':
       if (!option[1]) *takes_next = *option == 'X' ? "X" : "W";
       if (*option == 'X' && strcmp(option + 1, "dev") == 0) flags->dev_mode = true;
       return true;
-    default: break;
+    default:
+      break;
     }
   }
   return true;
@@ -195,8 +199,10 @@ static const char *variable(const char *name) {
 static void restore_environment(void) {
   const char *saved = ouro__os_env(SAVED_VARIABLE);
   if (!saved) return;
-  if (*saved) setenv("PYTHONMALLOC", saved, 1);
-  else unsetenv("PYTHONMALLOC");
+  if (*saved)
+    setenv("PYTHONMALLOC", saved, 1);
+  else
+    unsetenv("PYTHONMALLOC");
   unsetenv(SAVED_VARIABLE);
 }
 
@@ -204,8 +210,10 @@ static void restore_environment(void) {
 static void change_environment(const char *value) {
   const char *own = variable("PYTHONMALLOC");
   setenv(SAVED_VARIABLE, own ? own : "", 1);
-  if (value) setenv("PYTHONMALLOC", value, 1);
-  else unsetenv("PYTHONMALLOC");
+  if (value)
+    setenv("PYTHONMALLOC", value, 1);
+  else
+    unsetenv("PYTHONMALLOC");
 }
 
 static bool is(const char *text, const char *other) { return strcmp(text, other) == 0; }
@@ -265,10 +273,14 @@ void ouro__python_start(void) {
   ouro__python_info *info = &python.info;
   bool complete = find_interface(RTLD_DEFAULT, &python.call);
   copy_version(info->version, text);
-  if (is_free_threaded(text)) info->memory = OURO_PYTHON_FREE_THREADED;
-  else if (!complete || !version_at_least_3_8(info->version)) info->memory = OURO_PYTHON_TOO_OLD;
-  else if (python.call.is_initialized()) info->memory = OURO_PYTHON_STARTED;
-  else if (plan_environment(info)) install(&python.call, info);
+  if (is_free_threaded(text))
+    info->memory = OURO_PYTHON_FREE_THREADED;
+  else if (!complete || !version_at_least_3_8(info->version))
+    info->memory = OURO_PYTHON_TOO_OLD;
+  else if (python.call.is_initialized())
+    info->memory = OURO_PYTHON_STARTED;
+  else if (plan_environment(info))
+    install(&python.call, info);
 }
 
 int ouro__python_is_away(void) {
@@ -336,6 +348,8 @@ void ouro__python_describe(ouro__python_info *info, int at_exit) {
   if (info->memory == OURO_PYTHON_NONE && !find_late(&call, info)) return;
   if (info->memory < OURO_PYTHON_OWN) return;
   info->verified = 1;
-  if (tables_are_ours(&call)) info->memory = OURO_PYTHON_DIRECT;
-  else info->memory = memory_by_name(allocator_name(&call, info->version), info->memory);
+  if (tables_are_ours(&call))
+    info->memory = OURO_PYTHON_DIRECT;
+  else
+    info->memory = memory_by_name(allocator_name(&call, info->version), info->memory);
 }

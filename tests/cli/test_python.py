@@ -24,6 +24,44 @@ int main(int argc, char **argv) {
 '''
 
 
+# Looks like an interpreter of version VERSION to the library, and prints how often its tables were set.
+FAKE = r'''
+#include <stdio.h>
+static int set;
+const char *Py_GetVersion(void) { return VERSION; }
+int Py_IsInitialized(void) { return INITIALIZED; }
+void PyMem_SetAllocator(int domain, void *allocator) { set++; }
+void PyMem_GetAllocator(int domain, void **allocator) { for (int i = 0; i < 5; i++) allocator[i] = 0; }
+void PyMem_SetupDebugHooks(void) {}
+int main(void) { printf("%d\n", set); return 0; }
+'''
+
+
+class NotTouched(Case):
+    def check(self, version, initialized, memory, word):
+        program = compiled(FAKE, '-rdynamic', f'-DVERSION="{version}"', f'-DINITIALIZED={initialized}')
+        done = self.reported(program)
+        self.assertEqual((done.status, done.out), (0, b'0\n'), 'its tables must be left alone')
+        python = done.program['python']
+        self.assertEqual((python['version'], python['memory'], python['on_ouro']), (version.split()[0], memory, False))
+        self.assertIn(word, self.run_ouro('--', program).err)
+
+    def test_a_free_threaded_build(self):
+        for version in ('3.13.0 experimental free-threading build (main)', '3.14.0 free-threading build (main)'):
+            self.check(version, 0, 'free-threaded', 'a free-threaded build')
+
+    def test_one_before_3_8(self):
+        for version in ('2.7.18 (default)', '3.7.16 (default)'):
+            self.check(version, 0, 'too old', 'from 3.8 on')
+
+    def test_one_that_runs_already(self):
+        self.check('3.11.2 (main)', 1, 'started before', 'running before')
+
+    def test_the_tables_of_any_other_are_set(self):
+        program = compiled(FAKE, '-rdynamic', '-DVERSION="3.99.0 (main)"', '-DINITIALIZED=0')
+        self.assertEqual(self.run_ouro('--quiet', '--', program).out, b'3\n')
+
+
 class EveryVersion(Case):
     def each(self):
         """(version, path) of each interpreter; a test that fails names the version that it was at."""
@@ -66,7 +104,7 @@ class EveryVersion(Case):
     def test_a_console_script(self):
         """As pip writes them: a script that imports a package's function and exits with what it returns."""
         for version, path in self.each():
-            (self.folder / 'package.py').write_text('import sys\ndef main():\n    print(sys.getallocatedblocks())\n    return 0\n')
+            (self.folder / 'package.py').write_text(f'def main():\n    {BLOCKS}\n    return 0\n')
             script = self.script('tool', f'#!{path}\nimport sys\nsys.path.insert(0, {str(self.folder)!r})\n'
                                          'from package import main\nsys.exit(main())\n')
             done = self.reported(script)
@@ -138,8 +176,8 @@ class EveryVersion(Case):
 
     def test_fork_does_not_warn_of_threads(self):
         """From 3.12 on, Python warns at a fork of a process with threads; ouro's own thread must not count."""
-        code = ('import os, time\nfor _ in range(3):\n    x = [bytes(1000) for i in range(50000)]\n    del x\n    time.sleep(0.2)\n'
-                '    pid = os.fork()\n    if pid == 0: os._exit(0)\n    os.waitpid(pid, 0)')
+        code = ('import os, time\nfor _ in range(3):\n    x = [bytes(1000) for i in range(50000)]\n    del x\n'
+                '    time.sleep(0.2)\n    pid = os.fork()\n    if pid == 0: os._exit(0)\n    os.waitpid(pid, 0)')
         for version, path in self.each():
             done = self.reported(path, '-W', 'error', '-c', code)
             self.assertEqual((done.status, done.err), (0, ''))
