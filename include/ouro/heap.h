@@ -112,7 +112,7 @@ typedef struct ouro_options {
   unsigned decay_ms;     /* how long free memory stays before it goes back; 0: at once. Default 500. OURO_CONF=decay:500 */
   bool check;            /* find every double free and writes after free; slow. OURO_CONF=check. Only before first use. */
   bool background;       /* a thread gives memory back while the program idles. Default true. OURO_CONF=background:no */
-  bool huge_pages;       /* ask for huge pages once the heap is large. Default true. OURO_CONF=huge_pages:no */
+  bool huge_pages;       /* ask for huge pages once the heap is large. Default false. OURO_CONF=huge_pages */
 } ouro_options;
 
 /* Read the options in force.

@@ -14,6 +14,7 @@ _Atomic uint32_t ouro__arenas_top;
 #define ARENA(index) (ouro__the_region.arenas[index])
 
 static bool started;
+static bool huge_always;                     /* the system makes huge pages of its own accord */
 static uint32_t lists[OURO_ARENA_UNITS + 1]; /* first arena with so many free units, plus 1; 0: none */
 static uint64_t lists_used;                  /* bit n - 1: the list of n is not empty */
 static uint32_t dirty_from;                  /* no arena below has dirty units */
@@ -83,13 +84,20 @@ static void arena_set(uint32_t index, uint64_t free_bits, uint64_t dirty_bits) {
 
 static uint64_t all_units(void) { return ~UINT64_C(0); }
 
+/* May the arena have huge pages? While the heap is small it shall not; later it has them where the system gives them to all, or
+ * where the program wants them. */
+static bool choose_huge(uint32_t index) {
+  char *address = ouro__unit_address(index * OURO_ARENA_UNITS);
+  bool large = ouro__load_relaxed(&ouro__the_account.held) >= OURO_HUGE_FROM_BYTES;
+  if (large && ouro__load_relaxed(&ouro__conf.huge_pages)) return ouro__os_huge(address, OURO_ARENA_BYTES, true);
+  if (huge_always && !large) ouro__os_huge(address, OURO_ARENA_BYTES, false);
+  return huge_always && large;
+}
+
 static void arena_open(uint32_t index) {
   ouro__arena *arena = &ARENA(index);
-  size_t held = ouro__load_relaxed(&ouro__the_account.held);
   *arena = (ouro__arena){.state = OURO_ARENA_LIVE};
-  bool huge = ouro__conf.huge_pages && held >= OURO_HUGE_FROM_BYTES &&
-                ouro__os_huge(ouro__unit_address(index * OURO_ARENA_UNITS), OURO_ARENA_BYTES, true);
-  ouro__store_relaxed(&arena->huge, huge);
+  ouro__store_relaxed(&arena->huge, choose_huge(index));
   ouro__add_relaxed(&ouro__the_account.arenas, 1);
   arena_set(index, all_units(), 0);
 }
@@ -126,6 +134,7 @@ static uint32_t arena_new(void) {
 static bool start(void) {
   if (started) return true;
   started = ouro__region_start();
+  huge_always = ouro__os_huge_always();
   return started;
 }
 
@@ -206,54 +215,86 @@ static ouro__run take_within(uint32_t units, size_t alignment) {
   return (ouro__run){found.arena * OURO_ARENA_UNITS + found.first, units, dirty >> found.first, units - ouro__popcount64(dirty)};
 }
 
-/* ---------------------------------------------------------------- runs over several arenas */
+/* ---------------------------------------------------------------- runs over several arenas
+ *
+ * Free units at the end of an arena, whole free arenas behind it, and free units at the beginning of the next make one stretch. The
+ * shortest that will do is taken. Arenas whose addresses were given back count as free, and are mapped when they are taken; behind
+ * the last arena more can be mapped. */
 
-static bool arena_is_free(uint32_t index, uint64_t mask) {
-  return ARENA(index).state == OURO_ARENA_LIVE && (ARENA(index).free & mask) == mask;
+static uint64_t free_or_absent(uint32_t index) {
+  return ARENA(index).state == OURO_ARENA_ABSENT ? all_units() : ARENA(index).free;
 }
 
-static uint64_t part_of_run(uint32_t units, uint32_t arena_in_run) {
-  uint32_t left = units - arena_in_run * OURO_ARENA_UNITS;
-  return ouro__mask64(0, left < OURO_ARENA_UNITS ? left : OURO_ARENA_UNITS);
+static unsigned ones_at_start(uint64_t bits) { return ~bits ? ouro__ctz64(~bits) : OURO_ARENA_UNITS; }
+static unsigned ones_at_end(uint64_t bits) { return ~bits ? 63 - ouro__log2(~bits) : OURO_ARENA_UNITS; }
+
+/* The first place at or behind `unit` that is aligned. */
+static size_t align_unit(size_t unit, size_t alignment) {
+  size_t address = ouro__round_up(ouro__hot_base + (unit << OURO_UNIT_SHIFT), alignment);
+  return (address - ouro__hot_base) >> OURO_UNIT_SHIFT;
 }
 
-/* The first arena of `count` in a row that hold, or can be made to hold, the run. Arenas that are mapped on the way stay, free,
- * when it fails. */
-static uint32_t find_arenas(uint32_t units, uint32_t count, size_t alignment) {
-  size_t step = alignment > OURO_ARENA_BYTES ? alignment / OURO_ARENA_BYTES : 1;
-  size_t first = ((~(ouro__hot_base / OURO_ARENA_BYTES) + 1) & (step - 1));
-  while (first + count <= ouro__region_arenas_max) {
-    uint32_t have = 0;
-    for (; have < count; have++) {
-      uint32_t index = (uint32_t)first + have;
-      bool known = index < ouro__load_relaxed(&ouro__arenas_top);
-      if (!known || ARENA(index).state == OURO_ARENA_ABSENT) {
-        while (!known && ouro__load_relaxed(&ouro__arenas_top) < index) { /* alignment skips arenas: open them on the way */
-          if (!arena_at(ouro__load_relaxed(&ouro__arenas_top))) return OURO_NONE;
-        }
-        if (!arena_at(index)) return OURO_NONE;
-      }
-      if (!arena_is_free(index, part_of_run(units, have))) break;
+typedef struct stretch {
+  size_t first, units; /* the place for the run, and what the whole stretch has from there on; units 0: none */
+} stretch;
+
+/* Is the stretch [from, to) large enough, and smaller than the best so far? */
+static void consider(stretch *best, size_t from, size_t to, size_t units, size_t alignment) {
+  size_t first = align_unit(from, alignment);
+  if (first + units > to || (best->units && to - first >= best->units)) return;
+  *best = (stretch){first, to - first};
+}
+
+/* The best stretch within the arenas there are; where there is none, one that goes on behind the last. */
+static size_t find_across(size_t units, size_t alignment) {
+  size_t top = ouro__load_relaxed(&ouro__arenas_top), from = 0;
+  stretch best = {0, 0};
+  for (size_t index = 0; index < top; index++) {
+    uint64_t free_bits = free_or_absent((uint32_t)index);
+    if (free_bits == all_units()) continue;
+    consider(&best, from, index * OURO_ARENA_UNITS + ones_at_start(free_bits), units, alignment);
+    from = (index + 1) * OURO_ARENA_UNITS - ones_at_end(free_bits);
+  }
+  consider(&best, from, top * OURO_ARENA_UNITS, units, alignment);
+  return best.units ? best.first : align_unit(from, alignment);
+}
+
+/* Map what is not mapped of the arenas that the run touches. *hole: the first unit behind somebody else's mapping in the way. What was
+ * mapped stays, free, when it fails. */
+static bool open_arenas(size_t first, size_t units, size_t *hole) {
+  for (size_t index = 0; index <= (first + units - 1) / OURO_ARENA_UNITS; index++) {
+    bool known = index < ouro__load_relaxed(&ouro__arenas_top);
+    if (known && (index < first / OURO_ARENA_UNITS || ARENA(index).state == OURO_ARENA_LIVE)) continue;
+    if (index >= ouro__region_arenas_max || !arena_at((uint32_t)index)) return false;
+    if (ARENA(index).state == OURO_ARENA_HOLE && index >= first / OURO_ARENA_UNITS) {
+      *hole = (index + 1) * OURO_ARENA_UNITS;
+      return false;
     }
-    if (have == count) return (uint32_t)first;
-    first = (first + have + step) & ~(step - 1);
-    if (step > 1) first += (~(ouro__hot_base / OURO_ARENA_BYTES) + 1) & (step - 1);
   }
-  return OURO_NONE;
+  return true;
 }
 
-static ouro__run take_arenas(uint32_t units, size_t alignment) {
-  uint32_t count = (units + OURO_ARENA_UNITS - 1) / OURO_ARENA_UNITS;
-  uint32_t first = find_arenas(units, count, alignment);
-  if (first == OURO_NONE) return (ouro__run){.unit = OURO_NONE};
-  ouro__run run = {first * OURO_ARENA_UNITS, units, ARENA(first).dirty, units};
-  for (uint32_t i = 0; i < count; i++) {
-    ouro__arena *arena = &ARENA(first + i);
-    uint64_t mask = part_of_run(units, i);
+static uint64_t part_of_run(size_t first, size_t units, size_t index) {
+  size_t begin = index * OURO_ARENA_UNITS, from = first > begin ? first - begin : 0, to = first + units - begin;
+  if (to > OURO_ARENA_UNITS) to = OURO_ARENA_UNITS;
+  return ouro__mask64((unsigned)from, (unsigned)(to - from));
+}
+
+static ouro__run take_across(uint32_t units, size_t alignment) {
+  size_t first, hole;
+  do {
+    hole = 0;
+    first = find_across(units, alignment);
+    if (!open_arenas(first, units, &hole) && !hole) return (ouro__run){.unit = OURO_NONE};
+  } while (hole);
+  ouro__run run = {(uint32_t)first, units, 0, units};
+  for (size_t index = first / OURO_ARENA_UNITS; index <= (first + units - 1) / OURO_ARENA_UNITS; index++) {
+    ouro__arena *arena = &ARENA(index);
+    uint64_t mask = part_of_run(first, units, index);
     run.clean -= ouro__popcount64(arena->dirty & mask);
-    arena_set(first + i, arena->free & ~mask, arena->dirty & ~mask);
+    arena_set((uint32_t)index, arena->free & ~mask, arena->dirty & ~mask);
   }
-  ARENA(first).head |= 1;
+  ARENA(first / OURO_ARENA_UNITS).head |= UINT64_C(1) << (first % OURO_ARENA_UNITS);
   return run;
 }
 
@@ -282,7 +323,7 @@ void ouro__arena_no_huge(uint32_t index) {
 static ouro__run take_locked(uint32_t units, size_t alignment) {
   if (!start()) return (ouro__run){.unit = OURO_NONE};
   bool within = units <= OURO_ARENA_UNITS && alignment <= OURO_ARENA_BYTES;
-  ouro__run run = within ? take_within(units, alignment) : take_arenas(units, alignment);
+  ouro__run run = within ? take_within(units, alignment) : take_across(units, alignment);
   if (run.unit != OURO_NONE) ouro__add_relaxed(&ouro__the_account.units_used, units);
   return run;
 }
@@ -300,14 +341,18 @@ ouro__run ouro__units_take(uint32_t units, size_t alignment) {
   return run;
 }
 
+static bool unit_is_free(uint32_t unit) {
+  const ouro__arena *arena = &ARENA(unit / OURO_ARENA_UNITS);
+  return arena->state == OURO_ARENA_LIVE && (arena->free >> (unit % OURO_ARENA_UNITS) & 1);
+}
+
 static bool extend_locked(uint32_t unit, uint32_t have, uint32_t want) {
   for (uint32_t at = unit + have; at < unit + want; at++) {
     uint32_t index = at / OURO_ARENA_UNITS;
-    uint64_t bit = UINT64_C(1) << (at % OURO_ARENA_UNITS);
     if (index >= ouro__load_relaxed(&ouro__arenas_top)) {
       if (index >= ouro__region_arenas_max || !arena_at(index)) return false;
     }
-    if (!arena_is_free(index, bit)) return false;
+    if (!unit_is_free(at)) return false;
   }
   size_t clean = 0;
   for (uint32_t at = unit + have; at < unit + want; at++) {
@@ -403,10 +448,10 @@ static uint64_t purge_return(uint32_t index, uint64_t mask) {
     unsigned first = ouro__ctz64(left);
     uint64_t rest = ~(left >> first);
     unsigned count = rest ? ouro__ctz64(rest) : 64;
-    uint64_t stretch = ouro__mask64(first, count);
+    uint64_t part = ouro__mask64(first, count);
     char *address = ouro__unit_address(index * OURO_ARENA_UNITS + first);
-    if (ouro__os_return(address, (size_t)count << OURO_UNIT_SHIFT)) gone |= stretch;
-    left &= ~stretch;
+    if (ouro__os_return(address, (size_t)count << OURO_UNIT_SHIFT)) gone |= part;
+    left &= ~part;
   }
   return gone;
 }

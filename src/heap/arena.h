@@ -7,7 +7,7 @@
 typedef struct ouro__run {
   uint32_t unit;  /* the first; OURO_NONE: no memory */
   uint32_t units; /* how many */
-  uint64_t dirty; /* which of the first 64 may hold memory and other bytes than zero */
+  uint64_t dirty; /* which may hold memory and other bytes than zero; of runs up to 64 units */
   size_t clean;   /* how many of all do not: the caller counts them as taken (ouro__account_take) when they are */
 } ouro__run;
 

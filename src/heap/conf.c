@@ -8,7 +8,7 @@
 #include "heap/check.h"
 #include "heap/heap.h"
 
-ouro__conf_values ouro__conf = {.decay_ms = 500, .background = true, .huge_pages = true};
+ouro__conf_values ouro__conf = {.decay_ms = 500, .background = true};
 
 static _Atomic bool read_already;
 

@@ -4,9 +4,9 @@
 
 #include "heap/layout.h"
 
-/* Arenas that are opened when the heap already holds so much get huge pages: a huge page that is only begun wastes at most 2 MiB,
- * which is then little of the whole. docs/design.md has the measurements. */
-#define OURO_HUGE_FROM_BYTES ((size_t)192 << 20)
+/* Only arenas that are opened when the heap already holds so much may have huge pages: a huge page that is only begun wastes up to
+ * 2 MiB, which is then little of the whole. docs/design.md says what was measured. */
+#define OURO_HUGE_FROM_BYTES ((size_t)64 << 20)
 
 typedef struct ouro__conf_values {
   _Atomic unsigned decay_ms;

@@ -31,7 +31,7 @@ static bool is_absurd(size_t size) {
 /* Fresh units read as zeros; of the others only those that were used must be cleared. */
 static void clear(const ouro__run *run, char *block, size_t size) {
   if (run->clean == run->units) return;
-  if (run->units > OURO_ARENA_UNITS) {
+  if (run->units > OURO_ARENA_UNITS) { /* `dirty` tells of 64 units only */
     memset(block, 0, size);
     return;
   }

@@ -21,6 +21,9 @@
 /* More free memory than this does not wait for the decay time. */
 #define EXCESS_BYTES ((size_t)64 << 20)
 
+/* How often the layers above are told, at most. */
+#define HOOK_NS UINT64_C(10000000)
+
 static _Atomic size_t freed;       /* bytes freed into pools since they were last looked at */
 static _Atomic uint64_t last_tick; /* when, in ns */
 static _Atomic(void (*)(void)) tick_hook;
@@ -176,7 +179,19 @@ static void tick_when_due(void) {
   if (now - ouro__load_relaxed(&last_tick) >= tick_ns()) tick();
 }
 
+/* Growth alone makes no tick, and the layers above want to see it. */
+static void hook_when_due(void) {
+  static _Atomic uint32_t calls;
+  static _Atomic uint64_t last;
+  if (!ouro__load_relaxed(&tick_hook) || ouro__add_relaxed(&calls, 1) % 16) return;
+  uint64_t now = ouro__os_now_ns();
+  if (now - ouro__load_relaxed(&last) < HOOK_NS) return;
+  ouro__store_relaxed(&last, now);
+  run_hook();
+}
+
 void ouro__pulse(void) {
+  hook_when_due();
   if (!worth_it()) return;
   if (ouro__load_relaxed(&ouro__conf.decay_ms) == 0) {
     ouro__units_purge(SIZE_MAX);
@@ -196,7 +211,7 @@ void ouro__pulse(void) {
 void ouro__purge_excess(void) {
   size_t dirty = ouro__load_relaxed(&ouro__the_account.units_dirty);
   size_t used = ouro__load_relaxed(&ouro__the_account.units_used);
-  size_t allowed = (EXCESS_BYTES >> OURO_UNIT_SHIFT) + used / 4;
+  size_t allowed = (EXCESS_BYTES >> OURO_UNIT_SHIFT) + used;
   if (dirty > allowed) ouro__units_purge(dirty - allowed);
 }
 

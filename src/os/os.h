@@ -40,6 +40,9 @@ bool ouro__os_return(void *address, size_t size);
  * stays mapped. false: nothing was moved. */
 bool ouro__os_move(void *from, void *to, size_t size);
 
+/* May memory become huge pages without being asked, as the administrator has it? Cost: reads a file. */
+bool ouro__os_huge_always(void);
+
 /* Ask for huge pages in the range, or ask that there be none. A hint: the result may be ignored. */
 bool ouro__os_huge(void *address, size_t size, bool wanted);
 

@@ -104,6 +104,18 @@ bool ouro__os_huge(void *address, size_t size, bool wanted) {
   return done;
 }
 
+bool ouro__os_huge_always(void) {
+  int saved = errno;
+  char text[16] = "";
+  int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
+  if (fd >= 0) {
+    if (read(fd, text, sizeof text - 1) < 0) text[0] = 0;
+    close(fd);
+  }
+  errno = saved;
+  return text[0] == '['; /* "[always] madvise never" */
+}
+
 uint64_t ouro__os_now_ns(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);

@@ -1,7 +1,7 @@
 /* tests/heap/test_fork.c - fork while others allocate leaves a child with a sound heap that works, and a parent that goes on.
  *
  * The child frees blocks of threads that it does not have, allocates, checks what it inherited, and may fork again. ThreadSanitizer
- * is asked to let a child of a process with threads live.
+ * is asked to let a child of a process with threads live; but it cannot bear that the child starts threads: none there.
  *
  * Linked with: the core static library (ouro_core), support/support.c, cmocka, threads. */
 #include "support/support.h"
@@ -146,11 +146,21 @@ static void expect_good_end(pid_t child) {
   TEST_CHECK(WEXITSTATUS(status) == 0);
 }
 
+static void start_no_background_thread(void) {
+  ouro_options options = {.struct_size = sizeof options};
+  TEST_CHECK(ouro_options_get(&options) == OURO_OK);
+  options.background = false;
+  TEST_CHECK(ouro_options_set(&options) == OURO_OK);
+}
+
 static void as_a_child(void (*body)(uint64_t seed), uint64_t seed) {
   fflush(NULL);
   pid_t child = fork();
   if (child == 0) {
     alarm(60);
+    if (TEST_TSAN) {
+      start_no_background_thread();
+    }
     body(seed);
     test_exit(0);
   }
@@ -199,6 +209,9 @@ static void start_threads_of_its_own(uint64_t seed) {
 
 static void a_child_may_start_threads(void **state) {
   (void)state;
+  if (TEST_TSAN) {
+    skip();
+  }
   for (size_t i = 0; i < test_count(30, 5); i++) {
     as_a_child(start_threads_of_its_own, i);
   }
@@ -289,6 +302,9 @@ static void idle_in_the_child(uint64_t seed) {
 
 static void a_child_that_idles_gives_memory_back(void **state) {
   (void)state;
+  if (TEST_TSAN) {
+    skip();
+  }
   for (int round = 0; round < 3; round++) {
     as_a_child(idle_in_the_child, 0);
   }
