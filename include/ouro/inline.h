@@ -25,7 +25,7 @@
 OURO_BEGIN_DECLS
 
 #define OURO__UNIT_SHIFT 16
-#define OURO__CLASSES 65u       /* 0 is none; 1 to 32 are 16 to 512 bytes; then four to each doubling up to 128 KiB */
+#define OURO__CLASSES 97u       /* 0 is none; 1 to 32 are 16 to 512 bytes; then eight to each doubling up to 128 KiB */
 #define OURO__BIN_BYTES 32u
 
 typedef struct ouro__bin {
@@ -118,7 +118,7 @@ OURO__ALWAYS_INLINE void *ouro__bin_pop(ouro__bin OURO__SEG *bin) {
   return block;
 }
 
-/* The class of a request; 1 <= size <= 128 KiB. Four classes to each doubling: two bits behind the leading one. */
+/* The class of a request; 1 <= size <= 128 KiB. Eight classes to each doubling: three bits behind the leading one. */
 OURO__ALWAYS_INLINE unsigned ouro__class_of(size_t size) {
   unsigned log2 = 9;
   if (size <= 512) return (unsigned)((size + 15) >> 4);
@@ -127,7 +127,7 @@ OURO__ALWAYS_INLINE unsigned ouro__class_of(size_t size) {
 #else
   while ((size - 1) >> (log2 + 1)) log2++;
 #endif
-  return 33 + (log2 - 9) * 4 + (unsigned)(((size - 1) >> (log2 - 2)) & 3);
+  return 33 + (log2 - 9) * 8 + (unsigned)(((size - 1) >> (log2 - 3)) & 7);
 }
 
 OURO__ALWAYS_INLINE void *ouro__malloc_fast(size_t size) {

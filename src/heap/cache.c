@@ -17,7 +17,8 @@ static void *nothing[1];
 
 #define EMPTY {.top = nothing + 1, .limit = nothing + 1}
 #define EMPTY_8 EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, EMPTY
-#define EMPTY_BINS {.of = {EMPTY, EMPTY_8, EMPTY_8, EMPTY_8, EMPTY_8, EMPTY_8, EMPTY_8, EMPTY_8, EMPTY_8}}
+#define EMPTY_32 EMPTY_8, EMPTY_8, EMPTY_8, EMPTY_8
+#define EMPTY_BINS {.of = {EMPTY, EMPTY_32, EMPTY_32, EMPTY_32}}
 
 #if defined(OURO_BINS_IN_TLS)
 __thread ouro__bins ouro__my_bins = EMPTY_BINS;
@@ -52,7 +53,7 @@ uint16_t ouro__bin_first_slot[OURO_CLASSES];
 static unsigned capacity_of(unsigned class_) {
   size_t size = ouro__class_size(class_);
   size_t count = class_ < OURO_SMALL_CLASSES ? 32768 / size : 131072 / size;
-  if (count > 256) return 256;
+  if (count > 512) return 512;
   if (class_ < OURO_SMALL_CLASSES && count < 8) return 8;
   return count < 2 ? 2 : (unsigned)count;
 }
@@ -229,6 +230,10 @@ typedef struct flusher {
   void *twice;           /* a block that was free already */
 } flusher;
 
+static ouro__pool *pool_of(const void *block) {
+  return &ouro__the_region.pools[((uintptr_t)block - ouro__hot_base) >> OURO_UNIT_SHIFT];
+}
+
 /* A pool that was deleted, or became another, since the block came here: the block was freed twice. */
 static bool still_there(const flusher *state, const ouro__pool *pool) {
   uint8_t kind = ouro__load_relaxed(&pool->kind);
@@ -253,7 +258,7 @@ static bool enter_pool(flusher *state, ouro__pool *pool) {
 }
 
 /* Put `count` blocks, of which the first is `block` and all lie in `bits` of one word of the entered pool. */
-static void put_word(flusher *state, unsigned word, uint64_t bits, unsigned count, void *block) {
+static inline void put_word(flusher *state, unsigned word, uint64_t bits, unsigned count, void *block) {
   bool good = state->local ? ouro__pool_mark(state->pool, word, bits) : ouro__pool_mark_remote(state->pool, word, bits);
   if (OURO_UNLIKELY(!good)) {
     state->twice = block;
@@ -262,37 +267,35 @@ static void put_word(flusher *state, unsigned word, uint64_t bits, unsigned coun
   }
 }
 
-/* The number of a block of a small pool; what lies above 16 bits of `distance` does not matter. */
-static unsigned index_at(const flusher *state, size_t distance) {
-  return (unsigned)(((distance & (OURO_UNIT_BYTES - 1)) * state->magic) >> 32);
-}
+/* The number of a block of a small pool at that distance from the pool's beginning. */
+static unsigned index_at(const flusher *state, size_t distance) { return (unsigned)((distance * state->magic) >> 32); }
 
-/* Put the blocks that stand together and lie in one word of the entered pool, whose unit is `unit`; return how many they are. */
-static unsigned put_word_of_unit(flusher *state, size_t unit, void **blocks, unsigned count) {
-  unsigned index = index_at(state, (uintptr_t)blocks[0] - ouro__hot_base), word = index / 64, done = 1;
-  uint64_t bits = UINT64_C(1) << (index % 64);
-  for (; done < count; done++) {
-    size_t distance = (uintptr_t)blocks[done] - ouro__hot_base;
-    if (distance >> OURO_UNIT_SHIFT != unit) break;
-    index = index_at(state, distance);
-    uint64_t bit = UINT64_C(1) << (index % 64);
-    if (index / 64 != word || OURO_UNLIKELY(bits & bit)) break;
-    bits |= bit;
-  }
-  put_word(state, word, bits, done, blocks[0]);
-  return done;
-}
-
-/* Put the first of `count` blocks, and those of its neighbours that go with it. Small classes. */
+/* Put the first of `count` blocks, and those behind it that lie in the same pool, and return how many they are. Small classes. */
 static unsigned put_small(flusher *state, void **blocks, unsigned count) {
-  size_t unit = ((uintptr_t)blocks[0] - ouro__hot_base) >> OURO_UNIT_SHIFT;
-  ouro__pool *pool = &ouro__the_region.pools[unit];
+  ouro__pool *pool = pool_of(blocks[0]);
   if (pool != state->pool && OURO_UNLIKELY(!enter_pool(state, pool))) {
     state->twice = blocks[0];
     state->pool = NULL;
     return 1;
   }
-  return put_word_of_unit(state, unit, blocks, count);
+  uintptr_t base = (uintptr_t)blocks[0] & ~(OURO_UNIT_BYTES - 1);
+  unsigned index = index_at(state, (uintptr_t)blocks[0] - base), word = index / 64, first = 0, done = 1;
+  uint64_t bits = UINT64_C(1) << (index % 64);
+  for (; done < count; done++) {
+    size_t distance = (uintptr_t)blocks[done] - base;
+    if (distance >= OURO_UNIT_BYTES) break;
+    index = index_at(state, distance);
+    uint64_t bit = UINT64_C(1) << (index % 64);
+    if (index / 64 != word || OURO_UNLIKELY(bits & bit)) {
+      put_word(state, word, bits, done - first, blocks[first]);
+      word = index / 64;
+      first = done;
+      bits = 0;
+    }
+    bits |= bit;
+  }
+  put_word(state, word, bits, done - first, blocks[first]);
+  return done;
 }
 
 static void put_medium(flusher *state, void *block) {
@@ -309,17 +312,13 @@ static void put_medium(flusher *state, void *block) {
 /* Where blocks come from all over the heap, each needs two lines of tables that may be far away: ask for those of a group first. */
 enum { GROUP = 32 };
 
-static ouro__pool *pool_of(const void *block) {
-  return &ouro__the_region.pools[((uintptr_t)block - ouro__hot_base) >> OURO_UNIT_SHIFT];
-}
-
 static void ask_for(const flusher *state, void **blocks, unsigned count) {
   unsigned changes = 0;
-  for (unsigned i = 1; i < count; i += 3) changes += pool_of(blocks[i]) != pool_of(blocks[i - 1]);
-  if (changes < 3) return;
+  for (unsigned i = 7; i < count; i += 8) changes += pool_of(blocks[i]) != pool_of(blocks[i - 7]);
+  if (changes < 2) return;
   for (unsigned i = 0; i < count; i++) OURO_PREFETCH_WRITE(pool_of(blocks[i]));
   for (unsigned i = 0; i < count; i++) {
-    unsigned index = index_at(state, (uintptr_t)blocks[i] - ouro__hot_base);
+    unsigned index = index_at(state, (uintptr_t)blocks[i] & (OURO_UNIT_BYTES - 1));
     OURO_PREFETCH_WRITE(&pool_of(blocks[i])->bits[index / 64]);
   }
 }
@@ -357,7 +356,7 @@ static void flush(ouro__cache *cache, unsigned class_, unsigned keep) {
 }
 
 /* After so many flushes without a refill between, the thread is taking something down. */
-enum { DRAINING = 8, DRAINING_SLOTS = 64 };
+enum { DRAINING = 8, DRAINING_SLOTS = 128 };
 
 void ouro__cache_put(ouro__cache *cache, unsigned class_, void *block) {
   ouro__bin *bin = &cache->bins->of[class_];

@@ -1,4 +1,4 @@
-/* heap/class.h - size classes: 16-byte steps to 512 bytes, then four to each doubling up to 128 KiB, so that at most a fifth of
+/* heap/class.h - size classes: 16-byte steps to 512 bytes, then eight to each doubling up to 128 KiB, so that at most a ninth of
  * a block above 512 bytes is rounding. */
 #ifndef OURO_HEAP_CLASS_H
 #define OURO_HEAP_CLASS_H
@@ -10,7 +10,7 @@
 /* Bytes of a block of the class; 1 <= class < OURO_CLASSES. */
 static inline size_t ouro__class_size(unsigned class_) {
   if (class_ <= 32) return (size_t)class_ * 16;
-  return (size_t)(5 + (class_ - 33) % 4) << (7 + (class_ - 33) / 4);
+  return (size_t)(9 + (class_ - 33) % 8) << (6 + (class_ - 33) / 8);
 }
 
 /* The smallest class whose blocks are at least `size` bytes and all lie at multiples of `alignment`, a power of two up to

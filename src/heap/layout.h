@@ -46,7 +46,7 @@
 #define OURO_MEDIUM_BYTES (OURO_UNIT_BYTES * OURO_MEDIUM_UNITS)
 
 #define OURO_CLASSES OURO__CLASSES
-#define OURO_SMALL_CLASSES 49u /* classes below this one live in small pools */
+#define OURO_SMALL_CLASSES 65u /* classes below this one live in small pools */
 #define OURO_SMALL_MAX ((size_t)8192)
 #define OURO_BLOCK_MAX ((size_t)128 * 1024) /* above: large blocks */
 

@@ -277,6 +277,31 @@ static void what_a_child_does_is_not_seen_by_the_parent(void **state) {
   }
 }
 
+static ouro_heap *heap_of_the_parent;
+static char *block_of_that_heap;
+
+static void use_the_parents_heap(uint64_t seed) {
+  TEST_CHECK(test_holds(block_of_that_heap, 5000, 4));
+  ouro_free(block_of_that_heap);
+  for (size_t size = 1; size < 300000; size *= 3) {
+    TEST_CHECK(ouro_heap_malloc(heap_of_the_parent, size) != NULL);
+  }
+  ouro_heap_destroy(heap_of_the_parent);
+  live_as_a_child(seed);
+}
+
+static void a_child_may_use_and_destroy_a_private_heap_of_the_parent(void **state) {
+  (void)state;
+  heap_of_the_parent = ouro_heap_new(NULL);
+  block_of_that_heap = ouro_heap_malloc(heap_of_the_parent, 5000);
+  test_fill(block_of_that_heap, 5000, 4);
+  for (uint64_t i = 0; i < 5; i++) {
+    as_a_child(use_the_parents_heap, i);
+  }
+  assert_true(test_holds(block_of_that_heap, 5000, 4));
+  ouro_heap_destroy(heap_of_the_parent);
+}
+
 static bool child_heap_shrank(void *arg) {
   ouro_heap_stats stats = {.struct_size = sizeof stats};
   TEST_CHECK(ouro_heap_stats_get(&stats) == OURO_OK);
@@ -352,6 +377,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       QUIET(what_a_child_does_is_not_seen_by_the_parent),
       QUIET(a_child_that_idles_gives_memory_back),
+      BUSY(a_child_may_use_and_destroy_a_private_heap_of_the_parent),
       BUSY(a_child_forked_while_others_allocate_can_use_the_heap),
       BUSY(a_child_may_fork_again),
       BUSY(a_child_may_start_threads),

@@ -89,7 +89,7 @@ class Installation:
 
     def cmake(self):
         build = self.folder / 'cmake'
-        run('cmake', '-S', EXAMPLE, '-B', build, f'-DCMAKE_PREFIX_PATH={self.prefix}')
+        run('cmake', '-G', 'Ninja', '-S', EXAMPLE, '-B', build, f'-DCMAKE_PREFIX_PATH={self.prefix}')
         run('cmake', '--build', build)
         self.check_words(build / 'words')
         self.check_words(build / 'words-static')
@@ -102,7 +102,8 @@ class Installation:
         for wanted, status in (('', 0), ('0', 0), ('0.1', 0), ('0.1.0', 0), ('0.1.99', 1), ('0.2', 1), ('0.0', 1), ('1', 1)):
             (project / 'CMakeLists.txt').write_text('cmake_minimum_required(VERSION 3.13)\nproject(p C)\n'
                                                     f'find_package(ouro {wanted} REQUIRED)\n')
-            run('cmake', '-S', project, '-B', project / f'build-{wanted}', f'-DCMAKE_PREFIX_PATH={self.prefix}', expect=status)
+            run('cmake', '-G', 'Ninja', '-S', project, '-B', project / f'build-{wanted}',
+                f'-DCMAKE_PREFIX_PATH={self.prefix}', expect=status)
 
     def command(self):
         ouro = self.prefix / 'bin' / 'ouro'

@@ -811,6 +811,16 @@ static void state_hasty(void *arg) {
   run_all("without decay");
 }
 
+/* Where others have taken the heap's usual place, it reserves a range and commits it piece by piece. */
+static void state_elsewhere(void *arg) {
+  (void)arg;
+  const size_t piece = (size_t)1 << 40;
+  for (uintptr_t at = piece; at < (uintptr_t)0x7d0000000000; at += piece) {
+    (void)mmap((void *)at, piece, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+  }
+  run_all("elsewhere");
+}
+
 static void state_checked(void *arg) {
   (void)arg;
   quiet(500, true);
@@ -855,6 +865,14 @@ static void a_heap_whose_arenas_are_full_survives_every_fault(void **state) {
 static void a_heap_without_decay_survives_every_fault(void **state) {
   (void)state;
   run_state(state_hasty);
+}
+
+static void a_heap_in_a_reserved_range_survives_every_fault(void **state) {
+  (void)state;
+  if (TEST_ASAN || TEST_TSAN) {
+    skip(); /* the address space is theirs */
+  }
+  run_state(state_elsewhere);
 }
 
 static void a_heap_under_check_survives_every_fault(void **state) {
@@ -939,6 +957,7 @@ int main(void) {
       cmocka_unit_test(a_trimmed_heap_survives_every_fault),
       cmocka_unit_test(a_heap_whose_arenas_are_full_survives_every_fault),
       cmocka_unit_test(a_heap_without_decay_survives_every_fault),
+      cmocka_unit_test(a_heap_in_a_reserved_range_survives_every_fault),
       cmocka_unit_test(a_heap_under_check_survives_every_fault),
       cmocka_unit_test(failures_in_a_row_leave_no_growth),
       cmocka_unit_test(enough_points_were_reached),
