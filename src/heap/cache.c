@@ -48,14 +48,13 @@ static ouro__cache *unused_caches; /* Heaps' lock */
 
 uint16_t ouro__bin_first_slot[OURO_CLASSES];
 
-/* A bin holds up to 32 KiB, so that a thread that sleeps keeps little, but for very small blocks, whose number is bounded instead,
- * and large ones, of which two at least are worth it. */
+/* A bin holds up to 32 KiB, so that a thread that sleeps keeps little; of the larger sizes, which are many and seldom asked for, a few
+ * blocks. */
 static unsigned capacity_of(unsigned class_) {
-  size_t size = ouro__class_size(class_);
-  size_t count = class_ < OURO_SMALL_CLASSES ? 32768 / size : 131072 / size;
+  size_t size = ouro__class_size(class_), count = size <= 1024 ? 32768 / size : size <= 8192 ? 16384 / size : 65536 / size;
   if (count > 512) return 512;
-  if (class_ < OURO_SMALL_CLASSES && count < 8) return 8;
-  return count < 2 ? 2 : (unsigned)count;
+  if (size > 8192) return count > 0 ? (unsigned)count : 1;
+  return count < 4 ? 4 : (unsigned)count;
 }
 
 /* Before the slots of a bin there is a word of zero. */

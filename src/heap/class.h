@@ -13,6 +13,12 @@ static inline size_t ouro__class_size(unsigned class_) {
   return (size_t)(9 + (class_ - 33) % 8) << (6 + (class_ - 33) / 8);
 }
 
+/* Units of a pool of the class: enough for four blocks, so that a pool of large ones can become empty. */
+static inline uint32_t ouro__class_units(unsigned class_) {
+  if (class_ < OURO_SMALL_CLASSES) return 1;
+  return class_ < OURO_SMALL_CLASSES + 8 ? 2 : class_ < OURO_SMALL_CLASSES + 16 ? 4 : 8;
+}
+
 /* The smallest class whose blocks are at least `size` bytes and all lie at multiples of `alignment`, a power of two up to
  * OURO_UNIT_BYTES; 0 where only a large block will do. Pools begin at multiples of a unit, so it is enough that `alignment`
  * divides the block's size. */

@@ -23,7 +23,7 @@ ouro__found ouro__find(const void *address);
 /* The description of the pool that a unit belongs to: itself, or, within a medium pool, that of its first unit. */
 static inline ouro__pool *ouro__pool_head(ouro__pool *pool) {
   if (ouro__load_relaxed(&pool->kind) != OURO_KIND_MEDIUM_PART) return pool;
-  return &ouro__the_region.pools[ouro__pool_unit(pool) & ~(OURO_MEDIUM_UNITS - 1)];
+  return &ouro__the_region.pools[pool->size];
 }
 
 /* Report an address to the fatal handler, with what is known of it. No lock may be held. */

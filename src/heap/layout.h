@@ -8,7 +8,7 @@
  *    |  |  +--+-- a LARGE BLOCK: a run of units of its own
  *    |  +-- a SMALL POOL: one unit, blocks of 16 bytes to 8 KiB, from its beginning on, side by side
  *    +-- a free unit: DIRTY (it may hold memory) or clean (the system has it)
- *   (a MEDIUM POOL: eight units, aligned to eight, blocks of 10 to 128 KiB)
+ *   (a MEDIUM POOL: two, four or eight units, aligned to as many, blocks of 9 to 128 KiB)
  *
  *   beside it, never in it, flat tables with an entry for each unit or arena, so that one subtraction and one shift find them:
  *
@@ -42,8 +42,6 @@
 #define OURO_UNIT_BYTES ((size_t)1 << OURO_UNIT_SHIFT)
 #define OURO_ARENA_UNITS 64u
 #define OURO_ARENA_BYTES (OURO_UNIT_BYTES * OURO_ARENA_UNITS)
-#define OURO_MEDIUM_UNITS 8u
-#define OURO_MEDIUM_BYTES (OURO_UNIT_BYTES * OURO_MEDIUM_UNITS)
 
 #define OURO_CLASSES OURO__CLASSES
 #define OURO_SMALL_CLASSES 65u /* classes below this one live in small pools */
@@ -62,9 +60,9 @@ enum { OURO_KIND_NONE = 0, OURO_KIND_SMALL, OURO_KIND_MEDIUM, OURO_KIND_MEDIUM_P
 typedef struct ouro__pool {
   _Atomic(uint64_t) *bits;      /* free[words], then remote[words]; see pool.h. LARGE: NULL. Constant while in use */
   _Atomic(ouro_heap *) heap;    /* who allocates from it; changes when a heap without threads is emptied by others */
-  uint64_t returned;            /* a bit for each granule (SMALL: 4 KiB, MEDIUM: 8 KiB) that the system has. Heap's lock */
+  uint64_t returned;            /* a bit for each granule (4 KiB; 8 KiB in pools of 8 units) that the system has. Heap's lock */
   uint32_t next, prev;          /* units, in the list of the class and bucket; OURO_NONE ends it. Heap's lock */
-  uint32_t size;                /* bytes of a block; LARGE: pages asked for. Constant while in use */
+  uint32_t size;                /* bytes of a block; LARGE: pages asked for; MEDIUM_PART: the first unit. Constant while in use */
   uint32_t magic;               /* ceil(2^32 / size), for dividing by it; LARGE: units of the run */
   uint16_t blocks;              /* constant while in use */
   uint16_t nfree;               /* blocks free here, not counting remote bits and caches. Heap's lock */
@@ -75,7 +73,7 @@ typedef struct ouro__pool {
   _Atomic uint8_t kind;         /* OURO_KIND_... */
   _Atomic uint8_t queued;       /* it is in a heap's remote queue; who sets it puts it there. Outlives the pool */
   uint8_t scan_listed;          /* it waits in a list to have free pages returned. Heap's lock. Outlives the pool */
-  uint8_t unused;
+  uint8_t units;                /* of the pool. Constant while in use */
   _Atomic uint32_t remote_next; /* link of the remote queue; belongs to who set `queued`. Outlives the pool */
   uint32_t all_next, all_prev;  /* private heaps: all pools and large blocks. Others: all_next links the list to scan */
 } ouro__pool;
@@ -116,8 +114,8 @@ static inline char *ouro__pool_address(const ouro__pool *pool) { return ouro__un
 
 static inline size_t ouro__pool_bytes(const ouro__pool *pool) {
   switch (ouro__load_relaxed(&pool->kind)) {
-    case OURO_KIND_SMALL: return OURO_UNIT_BYTES;
-    case OURO_KIND_MEDIUM: return OURO_MEDIUM_BYTES;
+    case OURO_KIND_SMALL:
+    case OURO_KIND_MEDIUM: return (size_t)pool->units << OURO_UNIT_SHIFT;
     case OURO_KIND_LARGE: return (size_t)pool->magic << OURO_UNIT_SHIFT;
     default: return 0;
   }

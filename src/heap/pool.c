@@ -9,7 +9,9 @@
 
 static size_t bits_bytes(const ouro__pool *pool) { return (size_t)pool->words * 2 * sizeof(uint64_t); }
 
-static uint64_t all_granules(bool medium) { return ouro__mask64(0, medium ? 64 : 16); }
+static unsigned granules_per_unit(uint32_t units) { return units == 8 ? 8 : 16; }
+
+static uint64_t all_granules(uint32_t units) { return ouro__mask64(0, units * granules_per_unit(units)); }
 
 static void set_all_free(ouro__pool *pool) {
   for (unsigned word = 0; word < pool->words; word++) {
@@ -20,32 +22,36 @@ static void set_all_free(ouro__pool *pool) {
 
 /* What of the pool's pages the system still has: all of a clean run's, none of a dirty unit's, and none where huge pages may
  * have brought them. */
-static uint64_t granules_not_here(const ouro__run *run, bool medium) {
+static uint64_t granules_not_here(const ouro__run *run) {
   uint64_t mask = 0;
+  unsigned each = granules_per_unit(run->units);
   if (ouro__the_region.arenas[run->unit / OURO_ARENA_UNITS].huge) return 0;
   for (uint32_t unit = 0; unit < run->units; unit++) {
     if (run->dirty >> unit & 1) continue;
-    mask |= medium ? ouro__mask64(unit * 8, 8) : ouro__mask64(0, 16);
+    mask |= ouro__mask64(unit * each, each);
   }
   return mask;
 }
 
-static void publish(ouro__pool *pool, const ouro__run *run, bool medium) {
-  for (uint32_t part = 1; part < run->units; part++) ouro__store_relaxed(&pool[part].kind, OURO_KIND_MEDIUM_PART);
+static void publish(ouro__pool *pool, const ouro__run *run) {
+  bool medium = pool->class_ >= OURO_SMALL_CLASSES;
+  for (uint32_t part = 1; part < run->units; part++) {
+    pool[part].size = run->unit;
+    ouro__store_relaxed(&pool[part].kind, OURO_KIND_MEDIUM_PART);
+  }
   ouro__store_relaxed(&pool->kind, medium ? OURO_KIND_MEDIUM : OURO_KIND_SMALL);
   bool cached = !medium && !ouro__checking() && !ouro__load_relaxed(&pool->heap)->is_private;
   ouro__hot_bins[run->unit] = cached ? (uint16_t)(pool->class_ * OURO__BIN_BYTES) : 0;
 }
 
 ouro__pool *ouro__pool_new(ouro_heap *heap, unsigned class_) {
-  bool medium = class_ >= OURO_SMALL_CLASSES;
-  size_t size = ouro__class_size(class_);
-  size_t bytes = medium ? OURO_MEDIUM_BYTES : OURO_UNIT_BYTES;
+  uint32_t units = ouro__class_units(class_);
+  size_t size = ouro__class_size(class_), bytes = (size_t)units << OURO_UNIT_SHIFT;
   if (!ouro__heap_may_grow(heap, bytes)) return NULL;
   unsigned blocks = (unsigned)(bytes / size), words = (blocks + 63) / 64;
   _Atomic(uint64_t) *bits = ouro__meta_alloc((size_t)words * 2 * sizeof(uint64_t));
   if (!bits) return NULL;
-  ouro__run run = ouro__units_take(medium ? OURO_MEDIUM_UNITS : 1, bytes);
+  ouro__run run = ouro__units_take(units, bytes);
   if (run.unit == OURO_NONE) {
     ouro__meta_free((void *)bits, (size_t)words * 2 * sizeof(uint64_t));
     return NULL;
@@ -53,14 +59,15 @@ ouro__pool *ouro__pool_new(ouro_heap *heap, unsigned class_) {
   ouro__pool *pool = &ouro__the_region.pools[run.unit];
   pool->bits = bits;
   ouro__store_relaxed(&pool->heap, heap);
-  pool->returned = granules_not_here(&run, medium);
+  pool->returned = granules_not_here(&run);
   pool->size = (uint32_t)size;
   pool->magic = (uint32_t)(((UINT64_C(1) << 32) + size - 1) / size);
   pool->blocks = pool->nfree = (uint16_t)blocks;
   pool->class_ = (uint8_t)class_;
   pool->words = (uint8_t)words;
+  pool->units = (uint8_t)units;
   set_all_free(pool);
-  publish(pool, &run, medium);
+  publish(pool, &run);
   /* Of a clean run, pages count as taken when blocks in them are. */
   ouro__account_take((run.clean << OURO_UNIT_SHIFT) - ouro__pool_bytes_returned(pool));
   ouro__heap_add(heap, pool);
@@ -69,8 +76,8 @@ ouro__pool *ouro__pool_new(ouro_heap *heap, unsigned class_) {
 
 void ouro__pool_delete(ouro__pool *pool) {
   uint32_t unit = ouro__pool_unit(pool);
-  uint32_t units = (uint32_t)(ouro__pool_bytes(pool) >> OURO_UNIT_SHIFT);
-  bool clean = pool->returned == all_granules(units > 1);
+  uint32_t units = pool->units;
+  bool clean = pool->returned == all_granules(units);
   ouro__heap_remove(ouro__load_relaxed(&pool->heap), pool);
   ouro__account_take(ouro__pool_bytes_returned(pool)); /* free units are counted whole */
   ouro__hot_bins[unit] = 0;
@@ -243,6 +250,6 @@ bool ouro__pool_valid(ouro__pool *pool, const char **why) {
   *why = "I-POOL-3: a pool with free blocks is in no list, or a full one is in one";
   if (!ouro__heap_lists(ouro__load_relaxed(&pool->heap), pool)) return false;
   *why = "I-POOL-4: a returned page holds a block in use";
-  if (pool->returned & ~all_granules(ouro__load_relaxed(&pool->kind) == OURO_KIND_MEDIUM)) return false;
+  if (pool->returned & ~all_granules(pool->units)) return false;
   return returned_pages_are_free(pool);
 }

@@ -67,7 +67,7 @@ static inline bool ouro__block_is_out(const ouro__pool *pool, unsigned index) {
 }
 
 static inline unsigned ouro__granule_shift(const ouro__pool *pool) {
-  return ouro__load_relaxed(&pool->kind) == OURO_KIND_SMALL ? 12 : 13;
+  return pool->units == 8 ? 13 : 12;
 }
 
 static inline size_t ouro__pool_bytes_returned(const ouro__pool *pool) {

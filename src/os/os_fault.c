@@ -33,10 +33,6 @@ bool ouro__os_fault_hit(void) {
   return true;
 }
 
-long ouro__os_fail_calls(void) {
-  return atomic_load(&calls);
-}
+long ouro__os_fail_calls(void) { return atomic_load(&calls); }
 
-long ouro__os_fail_hits(void) {
-  return atomic_load(&hits);
-}
+long ouro__os_fail_hits(void) { return atomic_load(&hits); }

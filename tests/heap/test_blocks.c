@@ -24,9 +24,7 @@ static int heap_is_sound(void **state) {
   return 0;
 }
 
-static bool aligned(const void *block, size_t alignment) {
-  return ((uintptr_t)block & (alignment - 1)) == 0;
-}
+static bool aligned(const void *block, size_t alignment) { return ((uintptr_t)block & (alignment - 1)) == 0; }
 
 /* ---------------------------------------------------------------- malloc */
 
@@ -185,9 +183,19 @@ static void good_size_of_what_cannot_be_had_does_not_wrap(void **state) {
 /* ---------------------------------------------------------------- requests that cannot be met */
 
 static const size_t impossible[] = {
-    (size_t)PTRDIFF_MAX + 1, (size_t)PTRDIFF_MAX + 2, SIZE_MAX / 2 + 4096, SIZE_MAX - 1024 * 1024 * 4, SIZE_MAX - 65536,
-    SIZE_MAX - 65535,        SIZE_MAX - 4096,         SIZE_MAX - 4095,     SIZE_MAX - 32,              SIZE_MAX - 16,
-    SIZE_MAX - 15,           SIZE_MAX - 1,            SIZE_MAX,
+    (size_t)PTRDIFF_MAX + 1,
+    (size_t)PTRDIFF_MAX + 2,
+    SIZE_MAX / 2 + 4096,
+    SIZE_MAX - 1024 * 1024 * 4,
+    SIZE_MAX - 65536,
+    SIZE_MAX - 65535,
+    SIZE_MAX - 4096,
+    SIZE_MAX - 4095,
+    SIZE_MAX - 32,
+    SIZE_MAX - 16,
+    SIZE_MAX - 15,
+    SIZE_MAX - 1,
+    SIZE_MAX,
 };
 /* Not forbidden, but more than any address space of today holds. */
 static const size_t hopeless[] = {PTRDIFF_MAX, PTRDIFF_MAX - 15, PTRDIFF_MAX - 4096, (size_t)1 << 62, (size_t)1 << 56};
@@ -309,9 +317,9 @@ static void calloc_multiplies(void **state) {
 /* ---------------------------------------------------------------- realloc */
 
 static const size_t realloc_sizes[] = {
-    0,       1,       15,          16,          17,          100,     112,     500,         512,     513,
-    640,     641,     1000,        4096,        4097,        20000,   65536,   65537,       131072,  131073,
-    200000,  262144,  MIB - 1,     MIB,         MIB + 1,     2 * MIB, 3 * MIB, 4 * MIB - 1, 4 * MIB, 4 * MIB + 4096,
+    0,       1,       15,          16,   17,      100,     112,     500,         512,     513,
+    640,     641,     1000,        4096, 4097,    20000,   65536,   65537,       131072,  131073,
+    200000,  262144,  MIB - 1,     MIB,  MIB + 1, 2 * MIB, 3 * MIB, 4 * MIB - 1, 4 * MIB, 4 * MIB + 4096,
     5 * MIB, 9 * MIB, 10 * MIB + 3};
 #define REALLOC_SIZES (sizeof realloc_sizes / sizeof *realloc_sizes)
 
@@ -434,8 +442,9 @@ static void check_aligned(size_t alignment, size_t size) {
 static void every_power_of_two_is_an_alignment_for_every_kind_of_size(void **state) {
   (void)state;
   for (size_t alignment = 1; alignment <= (size_t)1 << 26; alignment *= 2) {
-    static const size_t sizes[] = {0,    1,    8,    16,    17,    100,   500,    512,    513,     1000,    3000,   4096,
-                                   4097, 8192, 20000, 65536, 65537, 131072, 131073, 1000000, 4194304, 4194305, 5242880};
+    static const size_t sizes[] = {0,     1,      8,      16,      17,      100,     500,    512,
+                                   513,   1000,   3000,   4096,    4097,    8192,    20000,  65536,
+                                   65537, 131072, 131073, 1000000, 4194304, 4194305, 5242880};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
       check_aligned(alignment, sizes[i]);
     }

@@ -22,9 +22,7 @@
 #define SHELF 256
 
 const char *__tsan_default_options(void);
-const char *__tsan_default_options(void) {
-  return "die_after_fork=0";
-}
+const char *__tsan_default_options(void) { return "die_after_fork=0"; }
 
 static int heap_is_sound(void **state) {
   (void)state;

@@ -41,7 +41,8 @@ static void the_environment_is_read(void **state) {
       {"decay:1234", "limit 0 decay 1234 check 0 background 1 huge_pages 1"},
       {"background:no", "limit 0 decay 500 check 0 background 0 huge_pages 1"},
       {"huge_pages:no", "limit 0 decay 500 check 0 background 1 huge_pages 0"},
-      {"limit:64m,decay:7,check,background:no,huge_pages:no", "limit 67108864 decay 7 check 1 background 0 huge_pages 0"},
+      {"limit:64m,decay:7,check,background:no,huge_pages:no",
+       "limit 67108864 decay 7 check 1 background 0 huge_pages 0"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     test_result result = test_run_self("says", cases[i].conf, 30);
@@ -55,9 +56,30 @@ static void the_environment_is_read(void **state) {
 static void nonsense_in_the_environment_is_no_harm(void **state) {
   (void)state;
   static const char *const confs[] = {
-      ",",        ",,,,",      ":",       ":::",       "limit",       "limit:",   "limit:x",   "limit:-5",
-      "limit:5x", "decay:abc", "decay:",  "unknown",   "unknown:yes", "check:no", "check:",    "background",
-      "a:b:c",    "\xff\xfe",  "limit:m", "limit: 5m", " check",      "decay:-1", "decay:1e9", "huge_pages:maybe",
+      ",",
+      ",,,,",
+      ":",
+      ":::",
+      "limit",
+      "limit:",
+      "limit:x",
+      "limit:-5",
+      "limit:5x",
+      "decay:abc",
+      "decay:",
+      "unknown",
+      "unknown:yes",
+      "check:no",
+      "check:",
+      "background",
+      "a:b:c",
+      "\xff\xfe",
+      "limit:m",
+      "limit: 5m",
+      " check",
+      "decay:-1",
+      "decay:1e9",
+      "huge_pages:maybe",
       "limit:99999999999999999999999999g,decay:99999999999999999999999999",
   };
   for (size_t i = 0; i < sizeof confs / sizeof *confs; i++) {

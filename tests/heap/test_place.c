@@ -49,8 +49,8 @@ static void use_the_heap(size_t count) {
 static void child_elsewhere(void) {
   size_t taken = 0;
   for (uintptr_t at = TIB; at < (uintptr_t)0x7d0000000000; at += TIB) {
-    taken += mmap((void *)at, TIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) !=
-             MAP_FAILED;
+    taken += mmap((void *)at, TIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
+                  0) != MAP_FAILED;
   }
   TEST_CHECK(taken > 60);
   use_the_heap(3000);
@@ -98,9 +98,7 @@ static void child_among_others(void) {
   TEST_HEAP_IS_SOUND();
 }
 
-static void child_says_its_place(void) {
-  printf("%p\n", ouro_malloc(16));
-}
+static void child_says_its_place(void) { printf("%p\n", ouro_malloc(16)); }
 
 static const struct {
   const char *name;

@@ -209,7 +209,8 @@ static void heaps_share_no_pool(void **state) {
     TEST_CHECK(ouro_heap_malloc(heaps[i % HEAPS], size) != NULL);
   }
   pool_owner owner = {NULL, NULL, NULL, 0};
-  assert_int_equal(ouro_heap_walk(OURO_WALK_POOL | OURO_WALK_LARGE | OURO_WALK_BLOCK, check_pool_is_not_shared, &owner), OURO_OK);
+  assert_int_equal(ouro_heap_walk(OURO_WALK_POOL | OURO_WALK_LARGE | OURO_WALK_BLOCK, check_pool_is_not_shared, &owner),
+                   OURO_OK);
   assert_int_equal(owner.mixed, 0);
   for (size_t i = 0; i < BLOCKS; i++) {
     ouro_free(common[i]);
@@ -494,9 +495,7 @@ static void a_heap_may_be_destroyed_while_others_have_freed_into_it(void **state
 
 /* ---------------------------------------------------------------- giving back */
 
-static bool heap_is_small(void *arg) {
-  return ouro_heap_bytes(arg, NULL) < MIB;
-}
+static bool heap_is_small(void *arg) { return ouro_heap_bytes(arg, NULL) < MIB; }
 
 static void an_emptied_heap_gives_its_pools_back(void **state) {
   (void)state;

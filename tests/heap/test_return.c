@@ -52,9 +52,7 @@ static size_t resident(void) {
   return test_resident_bytes();
 }
 
-static bool resident_is_at_most(void *arg) {
-  return resident() <= *(size_t *)arg;
-}
+static bool resident_is_at_most(void *arg) { return resident() <= *(size_t *)arg; }
 
 #define ASSERT_FALLS_TO(limit) assert_true(test_wait_until(resident_is_at_most, &(size_t){limit}, PATIENCE))
 

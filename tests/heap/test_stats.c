@@ -379,7 +379,7 @@ static void check_json_classes(const char *json) {
     if (stats.pools == 0) {
       continue;
     }
-#define SAME(key, field) \
+#define SAME(key, field)                                                                                               \
   (snprintf(path, sizeof path, "classes.%zu." key, at), TEST_CHECK(test_json_number(json, path) == stats.field))
     SAME("size", block_size);
     SAME("pools", pools);

@@ -224,9 +224,7 @@ static void *consume(void *arg) {
   return NULL;
 }
 
-static void *produce_or_consume(void *arg) {
-  return (uintptr_t)arg == 0 ? produce(arg) : consume(arg);
-}
+static void *produce_or_consume(void *arg) { return (uintptr_t)arg == 0 ? produce(arg) : consume(arg); }
 
 static void a_thread_that_only_frees_feeds_the_one_that_only_takes(void **state) {
   (void)state;
@@ -451,9 +449,7 @@ static void *in_a_small_stack(void *arg) {
   return NULL;
 }
 
-static bool all_finished(void *arg) {
-  return atomic_load(&finished) >= *(size_t *)arg;
-}
+static bool all_finished(void *arg) { return atomic_load(&finished) >= *(size_t *)arg; }
 
 static bool few_threads(void *arg) {
   (void)arg;

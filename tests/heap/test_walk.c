@@ -43,9 +43,7 @@ static void a_heap_never_used_is_walked_without_a_visit(void **state) {
 
 static test_shadow population;
 
-static void add(void *block, size_t size) {
-  test_shadow_add(&population, block, size, ouro_usable_size(block), 0);
-}
+static void add(void *block, size_t size) { test_shadow_add(&population, block, size, ouro_usable_size(block), 0); }
 
 static void make_population(void) {
   test_rng rng = {12};
@@ -102,9 +100,7 @@ static void each_live_block_is_visited_once_and_no_other(void **state) {
   assert_int_equal(items_of(OURO_WALK_BLOCK | OURO_WALK_LARGE), 0);
 }
 
-static int find(const ouro_walk_item *item, void *arg) {
-  return item->address == *(void **)arg;
-}
+static int find(const ouro_walk_item *item, void *arg) { return item->address == *(void **)arg; }
 
 static void a_cached_block_is_visited_as_if_handed_out(void **state) {
   (void)state;
@@ -119,10 +115,10 @@ static void a_cached_block_is_visited_as_if_handed_out(void **state) {
 
 /* What the walk has said so far, to judge the next item by. */
 typedef struct course {
-  const char *last;       /* address of the item before */
-  ouro_walk_item arena;   /* the arena that we are in */
-  ouro_walk_item pool;    /* the pool or large block's run that we are in; blocks_live counts down what it promised */
-  const char *pool_end;   /* end of the last one */
+  const char *last;     /* address of the item before */
+  ouro_walk_item arena; /* the arena that we are in */
+  ouro_walk_item pool;  /* the pool or large block's run that we are in; blocks_live counts down what it promised */
+  const char *pool_end; /* end of the last one */
   size_t arenas, pools, larges, blocks;
 } course;
 

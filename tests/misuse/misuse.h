@@ -23,13 +23,9 @@ static inline void tell(const char *name, const void *address) {
   fflush(stdout);
 }
 
-static inline void tell_address(const void *address) {
-  tell("address", address);
-}
+static inline void tell_address(const void *address) { tell("address", address); }
 
-static inline void tell_block(const void *block) {
-  tell("block", block);
-}
+static inline void tell_block(const void *block) { tell("block", block); }
 
 /* Keeps the compiler from knowing where a pointer comes from: it warns of, and may drop, what these programs do. */
 static inline void *hide(const void *pointer) {

@@ -57,12 +57,12 @@ static void check_told(enum ouro_fatal_code code, const void *address, const voi
   }
 }
 
-#define EXPECT_FATAL(statement)                 \
-  do {                                          \
-    if (setjmp(escape) == 0) {                  \
-      statement;                                \
-      fail_msg("%s was not found", #statement); \
-    }                                           \
+#define EXPECT_FATAL(statement)                                                                                        \
+  do {                                                                                                                 \
+    if (setjmp(escape) == 0) {                                                                                         \
+      statement;                                                                                                       \
+      fail_msg("%s was not found", #statement);                                                                        \
+    }                                                                                                                  \
   } while (0)
 
 /* ---------------------------------------------------------------- each code */
@@ -85,7 +85,12 @@ static void an_interior_pointer_is_told_with_its_block(void **state) {
   static const struct {
     size_t size, usable, offset;
   } cases[] = {
-      {64, 64, 1}, {64, 64, 63}, {1000, 1024, 16}, {8192, 8192, 4096}, {100000, 114688, 99999}, {1048576, 1048576, 65536},
+      {64, 64, 1},
+      {64, 64, 63},
+      {1000, 1024, 16},
+      {8192, 8192, 4096},
+      {100000, 114688, 99999},
+      {1048576, 1048576, 65536},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char *volatile block = ouro_malloc(cases[i].size);
@@ -182,9 +187,7 @@ static void a_handler_may_use_the_heap(void **state) {
   assert_ptr_equal(ouro_set_fatal_handler(leave), use_the_heap);
 }
 
-static void return_at_once(const ouro_fatal_info *info) {
-  (void)info;
-}
+static void return_at_once(const ouro_fatal_info *info) { (void)info; }
 
 static void misuse_with_a_handler_that_returns(void *arg) {
   ouro_set_fatal_handler(return_at_once);

@@ -121,21 +121,13 @@ static void resize(const op *o, void *(*how)(void *block, size_t size)) {
   ouro_free(moved);
 }
 
-static void *by_array(void *block, size_t size) {
-  return ouro_reallocarray(block, size / 2, 2);
-}
+static void *by_array(void *block, size_t size) { return ouro_reallocarray(block, size / 2, 2); }
 
-static void *by_realloc(void *block, size_t size) {
-  return ouro_realloc(block, size);
-}
+static void *by_realloc(void *block, size_t size) { return ouro_realloc(block, size); }
 
-static void op_realloc(const op *o) {
-  resize(o, by_realloc);
-}
+static void op_realloc(const op *o) { resize(o, by_realloc); }
 
-static void op_reallocarray(const op *o) {
-  resize(o, by_array);
-}
+static void op_reallocarray(const op *o) { resize(o, by_array); }
 
 static void op_realloc_null(const op *o) {
   arm();
@@ -658,7 +650,7 @@ static void run_point(const op *o, long skip, long count) {
 typedef struct tally {
   atomic_long points;
   atomic_long failures;
-  atomic_long hits;      /* of the last point */
+  atomic_long hits;       /* of the last point */
   atomic_long calls_most; /* most system calls of one operation */
   ouro_heap_stats settled;
 } tally;
@@ -838,7 +830,8 @@ static void run_state(void (*state)(void *arg)) {
   assert_int_equal(result.status, 0);
   assert_int_equal(atomic_load(&the_tally->failures), 0);
   long points = atomic_load(&the_tally->points) - before;
-  print_message("# %ld points, at most %ld system calls in one operation\n", points, atomic_load(&the_tally->calls_most));
+  print_message("# %ld points, at most %ld system calls in one operation\n", points,
+                atomic_load(&the_tally->calls_most));
   assert_true(points > 0);
 }
 

@@ -183,9 +183,7 @@ static void there_is_a_processor_and_memory(void **state) {
   assert_true(ouro__os_memory() >= 16 * MIB);
 }
 
-static void say_random(void) {
-  printf("%llx\n", (unsigned long long)ouro__os_random());
-}
+static void say_random(void) { printf("%llx\n", (unsigned long long)ouro__os_random()); }
 
 static void random_bits_differ_from_run_to_run(void **state) {
   (void)state;

@@ -5,14 +5,12 @@
 
 #include <malloc.h>
 
-static int aligned(const void *block, size_t alignment) {
-  return ((uintptr_t)block & (alignment - 1)) == 0;
-}
+static int aligned(const void *block, size_t alignment) { return ((uintptr_t)block & (alignment - 1)) == 0; }
 
 static void the_family_is_ouros(void) {
   static const char *const names[] = {
-      "malloc",         "calloc",   "realloc", "reallocarray", "free",    "aligned_alloc",
-      "posix_memalign", "memalign", "valloc",  "pvalloc",      "mallopt", "malloc_usable_size",
+      "malloc",         "calloc",   "realloc",   "reallocarray", "free",    "aligned_alloc",
+      "posix_memalign", "memalign", "valloc",    "pvalloc",      "mallopt", "malloc_usable_size",
       "malloc_trim",    "mallinfo", "mallinfo2", "malloc_stats",
   };
   for (size_t i = 0; on_ouro() && i < sizeof names / sizeof *names; i++) {

@@ -69,7 +69,7 @@ static void what_cannot_be_had_throws() {
   }
   CHECK(thrown);
   CHECK(::operator new(hide_size(static_cast<size_t>(PTRDIFF_MAX)), std::nothrow) == nullptr);
-  CHECK(::operator new(hide_size(static_cast<size_t>(PTRDIFF_MAX)), std::align_val_t{64}, std::nothrow) == nullptr);
+  CHECK(::operator new (hide_size(static_cast<size_t>(PTRDIFF_MAX)), std::align_val_t{64}, std::nothrow) == nullptr);
 }
 
 static int handlers_called;

@@ -17,20 +17,14 @@ __attribute__((destructor)) static void unloaded(void) {
 }
 
 void *plugin_give(size_t size);
-void *plugin_give(size_t size) {
-  return malloc(size);
-}
+void *plugin_give(size_t size) { return malloc(size); }
 
 void plugin_take(void *block);
-void plugin_take(void *block) {
-  free(block);
-}
+void plugin_take(void *block) { free(block); }
 
 #ifdef STATIC_TLS
 static __thread char storage[STATIC_TLS] __attribute__((tls_model("initial-exec")));
 
 char *plugin_storage(void);
-char *plugin_storage(void) {
-  return storage;
-}
+char *plugin_storage(void) { return storage; }
 #endif

@@ -25,9 +25,7 @@
 #define MOST_THREADS 64
 
 const char *__tsan_default_options(void);
-const char *__tsan_default_options(void) {
-  return "die_after_fork=0";
-}
+const char *__tsan_default_options(void) { return "die_after_fork=0"; }
 
 typedef struct parcel {
   size_t size;
@@ -56,9 +54,7 @@ static void check(const parcel *p) {
   TEST_CHECK(test_holds_sparse(p + 1, p->size - sizeof *p, p->seed));
 }
 
-static size_t some_size(test_rng *rng) {
-  return sizeof(parcel) + test_mixed_size(rng, LARGEST);
-}
+static size_t some_size(test_rng *rng) { return sizeof(parcel) + test_mixed_size(rng, LARGEST); }
 
 static parcel *take(test_rng *rng) {
   size_t size = some_size(rng);
@@ -101,9 +97,7 @@ static parcel *resize(parcel *p, test_rng *rng) {
 
 /* ---------------------------------------------------------------- what a thread does */
 
-static void exchange(test_rng *rng) {
-  drop(atomic_exchange(&shelf[test_below(rng, SHELF)], take(rng)));
-}
+static void exchange(test_rng *rng) { drop(atomic_exchange(&shelf[test_below(rng, SHELF)], take(rng))); }
 
 static void change_own(parcel **own, test_rng *rng) {
   parcel **slot = &own[test_below(rng, OWN)];

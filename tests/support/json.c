@@ -7,9 +7,7 @@
 
 static const char *value(const char *at);
 
-static const char *space(const char *at) {
-  return at == NULL ? NULL : at + strspn(at, " \t\r\n");
-}
+static const char *space(const char *at) { return at == NULL ? NULL : at + strspn(at, " \t\r\n"); }
 
 static const char *digits(const char *at) {
   size_t count = strspn(at, "0123456789");

@@ -3,9 +3,7 @@
 
 #include <string.h>
 
-void test_shadow_init(test_shadow *shadow) {
-  *shadow = (test_shadow){NULL, 0, 0};
-}
+void test_shadow_init(test_shadow *shadow) { *shadow = (test_shadow){NULL, 0, 0}; }
 
 void test_shadow_done(test_shadow *shadow) {
   free(shadow->blocks);
@@ -27,9 +25,7 @@ static size_t lower_bound(const test_shadow *shadow, const char *address) {
   return from;
 }
 
-static size_t span(const test_block *block) {
-  return block->usable != 0 ? block->usable : 1;
-}
+static size_t span(const test_block *block) { return block->usable != 0 ? block->usable : 1; }
 
 void test_shadow_add(test_shadow *shadow, void *address, size_t size, size_t usable, uint64_t seed) {
   test_block block = {address, size, usable, seed, 0};

@@ -68,9 +68,7 @@ uint64_t test_next(test_rng *rng) {
   return mix(rng->state);
 }
 
-size_t test_below(test_rng *rng, size_t limit) {
-  return (size_t)(test_next(rng) % limit);
-}
+size_t test_below(test_rng *rng, size_t limit) { return (size_t)(test_next(rng) % limit); }
 
 size_t test_mixed_size(test_rng *rng, size_t largest) {
   static const size_t top[16] = {64,  64,  64,   64,   128,  128,   128,    512,
@@ -84,9 +82,7 @@ size_t test_mixed_size(test_rng *rng, size_t largest) {
 
 /* ---------------------------------------------------------------- patterns */
 
-static uint64_t pattern_word(uint64_t seed, size_t offset) {
-  return (seed + offset) * 0x9e3779b97f4a7c15u ^ seed;
-}
+static uint64_t pattern_word(uint64_t seed, size_t offset) { return (seed + offset) * 0x9e3779b97f4a7c15u ^ seed; }
 
 void test_fill(void *memory, size_t size, uint64_t seed) {
   unsigned char *bytes = memory;
@@ -181,13 +177,9 @@ static size_t statm_field(int index) {
   return value * PAGE;
 }
 
-size_t test_virtual_bytes(void) {
-  return statm_field(0);
-}
+size_t test_virtual_bytes(void) { return statm_field(0); }
 
-size_t test_resident_bytes(void) {
-  return statm_field(1);
-}
+size_t test_resident_bytes(void) { return statm_field(1); }
 
 size_t test_resident_in(const void *from, size_t size) {
   uintptr_t begin = (uintptr_t)from & ~(PAGE - 1);
