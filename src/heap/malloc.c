@@ -220,7 +220,8 @@ void *ouro__realloc(void *block, size_t size) {
   size_t have = usable_of_cached_kind(block);
   if (have == 0 || size > OURO_SMALL_MAX || size == 0) return realloc_slow(block, size);
   if (size <= have && size > have / 2) return block;
-  void *fresh = ouro__malloc_fast(size);
+  /* What grows once grows again: an eighth more than it had spares most of the copies. */
+  void *fresh = ouro__malloc_fast(size > have && size < have + have / 8 ? have + have / 8 : size);
   if (!fresh) return NULL;
   memcpy(fresh, block, have < size ? have : size);
   ouro__free_fast(block);
