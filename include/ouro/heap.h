@@ -130,8 +130,8 @@ OURO_API int ouro_options_set(const ouro_options *options);
  * Cost: O(pools); a system call for each stretch given back. */
 OURO_API size_t ouro_heap_trim(void);
 
-/* Empty the calling thread's cache into the pools, so that its free blocks serve others. A thread that will sleep long may
- * call it.
+/* Empty the calling thread's cache into the pools, so that its free blocks serve others; under OURO_CONF=check, also the queue of
+ * freed blocks. A thread that will sleep long may call it.
  * Cost: O(blocks in the cache), at most a few thousand. */
 OURO_API void ouro_thread_flush(void);
 

@@ -82,7 +82,16 @@ void ouro__free_slow(void *block) OURO__HIDDEN;
 #define OURO__POKE(p, v) (*(p) = (v))
 #endif
 
-#if defined(__GNUC__) && defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(OURO_NO_ASM)
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define OURO__TSAN 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define OURO__TSAN 1
+#endif
+
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(OURO__TSAN) && !defined(OURO_NO_ASM)
 #define OURO__X86_64 1
 #else
 #define OURO__X86_64 0
@@ -106,6 +115,9 @@ OURO__ALWAYS_INLINE ouro__bin *ouro__bin_at(size_t distance) { return (ouro__bin
 #if OURO__X86_64 && !defined(__clang__)
 #define OURO__TOP_UP(bin, top_now) __asm__("addq $8, %0" : "+m"((bin)->top))
 #define OURO__TOP_DOWN(bin, top_now) __asm__("subq $8, %0" : "+m"((bin)->top))
+#elif defined(OURO__TSAN)
+#define OURO__TOP_UP(bin, top_now) OURO__POKE(&(bin)->top, (top_now) + 1)
+#define OURO__TOP_DOWN(bin, top_now) OURO__POKE(&(bin)->top, (top_now)-1)
 #else
 #define OURO__TOP_UP(bin, top_now) ((bin)->top = (top_now) + 1)
 #define OURO__TOP_DOWN(bin, top_now) ((bin)->top = (top_now)-1)

@@ -13,8 +13,8 @@ static const struct {
 };
 
 static int index_of(int code) {
-  int index = -code;
-  return code <= 0 && index < (int)(sizeof errors / sizeof *errors) ? index : -1;
+  int count = (int)(sizeof errors / sizeof *errors);
+  return code <= 0 && code > -count ? -code : -1;
 }
 
 const char *ouro_strerror(int code) { return index_of(code) < 0 ? "unknown error" : errors[index_of(code)].sentence; }

@@ -33,10 +33,13 @@ void ouro__account_return(size_t bytes) {
   ouro__sub_relaxed(&ouro__the_account.held, bytes);
 }
 
-bool ouro__limit_allows(size_t bytes) {
+/* Could the heap grow by so many bytes without passing the limit? Exact under the arenas' lock. */
+static bool limit_allows(size_t bytes) {
   size_t limit = ouro__load_relaxed(&ouro__the_account.limit);
   if (!limit) return true;
-  size_t units = ouro__load_relaxed(&ouro__the_account.units_used) + ouro__load_relaxed(&ouro__the_account.units_dirty);
+  const ouro__account *account = &ouro__the_account;
+  size_t units = ouro__load_relaxed(&account->units_used) + ouro__load_relaxed(&account->units_dirty) +
+                 ouro__load_relaxed(&account->units_leaving);
   size_t held = units << OURO_UNIT_SHIFT;
   return held <= limit && bytes <= limit - held;
 }
@@ -144,9 +147,9 @@ size_t ouro__arenas_release(void) {
   for (uint32_t index = ouro__load_relaxed(&ouro__arenas_top); index-- > 0;) {
     ouro__arena *arena = &ARENA(index);
     if (arena->state != OURO_ARENA_LIVE || arena->nfree < OURO_ARENA_UNITS || arena->dirty) continue;
+    if (!ouro__region_unmap_arena(index)) break;
     list_remove(index);
     *arena = (ouro__arena){.state = OURO_ARENA_ABSENT};
-    ouro__region_unmap_arena(index);
     ouro__sub_relaxed(&ouro__the_account.arenas, 1);
     absent++;
     bytes += OURO_ARENA_BYTES;
@@ -330,12 +333,9 @@ static ouro__run take_locked(uint32_t units, size_t alignment) {
 
 ouro__run ouro__units_take(uint32_t units, size_t alignment) {
   size_t bytes = (size_t)units << OURO_UNIT_SHIFT;
-  if (!ouro__limit_allows(bytes)) {
-    ouro__units_purge(SIZE_MAX);
-    if (!ouro__limit_allows(bytes)) return (ouro__run){.unit = OURO_NONE};
-  }
+  if (!limit_allows(bytes)) ouro__units_purge(SIZE_MAX);
   ouro__acquire(&ouro__arenas_lock);
-  ouro__run run = take_locked(units, alignment);
+  ouro__run run = limit_allows(bytes) ? take_locked(units, alignment) : (ouro__run){.unit = OURO_NONE};
   ouro__release(&ouro__arenas_lock);
   if (run.unit == OURO_NONE) ouro__arenas_release(); /* what was mapped on the way to a run that did not fit */
   return run;
@@ -367,9 +367,8 @@ static bool extend_locked(uint32_t unit, uint32_t have, uint32_t want) {
 }
 
 bool ouro__units_extend(uint32_t unit, uint32_t have, uint32_t want) {
-  if (!ouro__limit_allows((size_t)(want - have) << OURO_UNIT_SHIFT)) return false;
   ouro__acquire(&ouro__arenas_lock);
-  bool done = extend_locked(unit, have, want);
+  bool done = limit_allows((size_t)(want - have) << OURO_UNIT_SHIFT) && extend_locked(unit, have, want);
   ouro__release(&ouro__arenas_lock);
   return done;
 }
@@ -433,6 +432,7 @@ static uint64_t purge_claim(uint32_t *below, size_t units) {
       claimed |= highest;
       dirty &= ~highest;
     }
+    ouro__add_relaxed(&ouro__the_account.units_leaving, ouro__popcount64(claimed));
     arena_set(index, ARENA(index).free & ~claimed, ARENA(index).dirty & ~claimed);
     *below = index;
     break;
@@ -465,6 +465,7 @@ size_t ouro__units_purge(size_t units) {
     ouro__account_return((size_t)ouro__popcount64(gone) << OURO_UNIT_SHIFT);
     ouro__acquire(&ouro__arenas_lock);
     arena_set(below, ARENA(below).free | claimed, ARENA(below).dirty | (claimed & ~gone));
+    ouro__sub_relaxed(&ouro__the_account.units_leaving, ouro__popcount64(claimed));
     ouro__release(&ouro__arenas_lock);
     total += ouro__popcount64(gone);
   }

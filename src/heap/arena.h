@@ -36,14 +36,12 @@ size_t ouro__units_unneeded(void);
 /* The first unit of the run that `unit` lies in, or OURO_NONE. Takes the arenas' lock. */
 uint32_t ouro__units_head(uint32_t unit);
 
-/* Could the heap grow by so many bytes without passing the limit? */
-bool ouro__limit_allows(size_t bytes);
-
 extern ouro__lock ouro__arenas_lock;
 
 /* What the heap holds; all relaxed, exact when nothing runs. */
 typedef struct ouro__account {
   _Atomic size_t units_used, units_dirty; /* units */
+  _Atomic size_t units_leaving;           /* units that were dirty and are being returned */
   _Atomic size_t held, held_peak;         /* bytes: units used or dirty, less pages returned inside pools */
   _Atomic size_t taken, returned;         /* bytes ever; held == taken - returned */
   _Atomic size_t arenas;                  /* live */

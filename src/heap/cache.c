@@ -226,7 +226,7 @@ typedef struct flusher {
   ouro__pool *pool;      /* the one that blocks were last put in, or NULL */
   bool local;            /* it is the heap's */
   unsigned count;        /* blocks put in it since its bookkeeping was last done */
-  void *twice;           /* a block that was free already */
+  void *twice;           /* a block that was free already, the last one found */
 } flusher;
 
 static ouro__pool *pool_of(const void *block) {
@@ -256,14 +256,14 @@ static bool enter_pool(flusher *state, ouro__pool *pool) {
   return still_there(state, pool);
 }
 
-/* Put `count` blocks, of which the first is `block` and all lie in `bits` of one word of the entered pool. */
-static inline void put_word(flusher *state, unsigned word, uint64_t bits, unsigned count, void *block) {
-  bool good = state->local ? ouro__pool_mark(state->pool, word, bits) : ouro__pool_mark_remote(state->pool, word, bits);
-  if (OURO_UNLIKELY(!good)) {
-    state->twice = block;
-  } else {
-    state->count += count;
+/* Put `count` blocks, which are `bits` of one word of the entered pool. */
+static inline void put_word(flusher *state, unsigned word, uint64_t bits, unsigned count) {
+  uint64_t twice = state->local ? ouro__pool_mark(state->pool, word, bits) : ouro__pool_mark_remote(state->pool, word, bits);
+  if (OURO_UNLIKELY(twice != 0)) {
+    state->twice = ouro__pool_address(state->pool) + (size_t)(word * 64 + ouro__ctz64(twice)) * state->pool->size;
+    count -= ouro__popcount64(twice);
   }
+  state->count += count;
 }
 
 /* The number of a block of a small pool at that distance from the pool's beginning. */
@@ -286,14 +286,14 @@ static unsigned put_small(flusher *state, void **blocks, unsigned count) {
     index = index_at(state, distance);
     uint64_t bit = UINT64_C(1) << (index % 64);
     if (index / 64 != word || OURO_UNLIKELY(bits & bit)) {
-      put_word(state, word, bits, done - first, blocks[first]);
+      put_word(state, word, bits, done - first);
       word = index / 64;
       first = done;
       bits = 0;
     }
     bits |= bit;
   }
-  put_word(state, word, bits, done - first, blocks[first]);
+  put_word(state, word, bits, done - first);
   return done;
 }
 
@@ -303,7 +303,7 @@ static void put_medium(flusher *state, void *block) {
   if (OURO_UNLIKELY(!enter_pool(state, pool))) {
     state->twice = block;
   } else {
-    put_word(state, index / 64, UINT64_C(1) << (index % 64), 1, block);
+    put_word(state, index / 64, UINT64_C(1) << (index % 64), 1);
   }
   leave_pool(state);
 }
@@ -324,7 +324,7 @@ static void ask_for(const flusher *state, void **blocks, unsigned count) {
 
 static void put_all(flusher *state, void **blocks, unsigned count) {
   bool medium = state->class_ >= OURO_SMALL_CLASSES;
-  for (unsigned done = 0, asked = 0; done < count && !state->twice;) {
+  for (unsigned done = 0, asked = 0; done < count;) {
     if (medium) {
       put_medium(state, blocks[done++]);
       continue;

@@ -19,9 +19,9 @@ typedef struct waiting {
   size_t capacity;
 } waiting;
 
-static ouro__lock queue_lock = OURO_LOCK_INIT(OURO_RANK_META);
+ouro__lock ouro__check_lock = OURO_LOCK_INIT(OURO_RANK_META);
 static waiting queue[QUEUE];
-static size_t queue_first, queue_count, queue_bytes; /* queue_lock */
+static size_t queue_first, queue_count, queue_bytes; /* ouro__check_lock */
 
 /* Pools that exist already, from before the environment could be read, are led to the slow path as well. */
 void ouro__check_start(void) {
@@ -62,30 +62,45 @@ size_t ouro__check_size(const char *block, size_t capacity) {
   return (size_t)size;
 }
 
-static waiting enqueue(waiting freed) {
-  waiting leaving = {NULL, 0};
-  ouro__acquire(&queue_lock);
-  if (queue_count == QUEUE || queue_bytes > QUEUE_BYTES) {
-    leaving = queue[queue_first];
-    queue_first = (queue_first + 1) % QUEUE;
-    queue_count--;
-    queue_bytes -= leaving.capacity;
-  }
-  queue[(queue_first + queue_count++) % QUEUE] = freed;
-  queue_bytes += freed.capacity;
-  ouro__release(&queue_lock);
+static waiting dequeue_locked(void) {
+  waiting leaving = queue[queue_first];
+  queue_first = (queue_first + 1) % QUEUE;
+  queue_count--;
+  queue_bytes -= leaving.capacity;
   return leaving;
 }
 
-void *ouro__check_freed(char *block, size_t capacity) {
-  ouro__check_size(block, capacity);
-  memset(block, FREED_FILL, capacity - sizeof(uint64_t));
-  set_word(block, capacity, FREED);
-  waiting leaving = enqueue((waiting){block, capacity});
+static waiting enqueue(waiting freed) {
+  waiting leaving = {NULL, 0};
+  ouro__acquire(&ouro__check_lock);
+  if (queue_count == QUEUE || (queue_count > 0 && queue_bytes > QUEUE_BYTES)) leaving = dequeue_locked();
+  queue[(queue_first + queue_count++) % QUEUE] = freed;
+  queue_bytes += freed.capacity;
+  ouro__release(&ouro__check_lock);
+  return leaving;
+}
+
+/* The block that leaves the queue must be as it was when it came. */
+static void *checked(waiting leaving) {
   if (!leaving.block) return NULL;
   const char *end = leaving.block + leaving.capacity - sizeof(uint64_t);
   if (word_of(leaving.block, leaving.capacity) != FREED || !all_are(leaving.block, end, FREED_FILL)) {
     ouro__fatal_block(OURO_FATAL_WRITE_AFTER_FREE, leaving.block);
   }
   return leaving.block;
+}
+
+void *ouro__check_next(void) {
+  waiting leaving = {NULL, 0};
+  ouro__acquire(&ouro__check_lock);
+  if (queue_count > 0) leaving = dequeue_locked();
+  ouro__release(&ouro__check_lock);
+  return checked(leaving);
+}
+
+void *ouro__check_freed(char *block, size_t capacity) {
+  ouro__check_size(block, capacity);
+  memset(block, FREED_FILL, capacity - sizeof(uint64_t));
+  set_word(block, capacity, FREED);
+  return checked(enqueue((waiting){block, capacity}));
 }

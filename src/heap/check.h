@@ -24,6 +24,12 @@ size_t ouro__check_size(const char *block, size_t capacity);
 /* A block is freed: check it, and put it in the queue. Returns a block that leaves the queue in its place, or NULL. */
 void *ouro__check_freed(char *block, size_t capacity);
 
+/* Take the oldest block out of the queue; NULL: it is empty. */
+void *ouro__check_next(void);
+
+/* Of the queue; for fork. */
+extern ouro__lock ouro__check_lock;
+
 #include "heap/conf.h"
 
 static inline bool ouro__checking(void) { return OURO_UNLIKELY(ouro__load_relaxed(&ouro__conf.check)); }

@@ -65,8 +65,8 @@ void *ouro__large_alloc(ouro_heap *heap, size_t size, size_t alignment, bool zer
   char *block = ouro__unit_address(run.unit);
   ouro__store_relaxed(&large->heap, heap);
   large->bits = NULL;
-  large->size = (uint32_t)pages_of(size);
-  large->magic = run.units;
+  OURO__POKE(&large->size, (uint32_t)pages_of(size)); /* walks read these without a lock */
+  OURO__POKE(&large->magic, run.units);
   ouro__store_relaxed(&large->kind, OURO_KIND_LARGE);
   if (!enlist(heap, large)) {
     ouro__store_relaxed(&large->kind, OURO_KIND_NONE);
@@ -97,7 +97,7 @@ void ouro__large_free(ouro__pool *large) {
 
 static void set_pages(ouro__pool *large, size_t size) {
   count(0, pages_of(size) - large->size);
-  large->size = (uint32_t)pages_of(size);
+  OURO__POKE(&large->size, (uint32_t)pages_of(size));
 }
 
 /* The units that a heap of its own has more, or fewer. */
@@ -119,18 +119,18 @@ bool ouro__large_resize(ouro__pool *large, size_t size) {
   if (size > PTRDIFF_MAX || is_absurd(size)) return false;
   if (want < have) {
     recount(large, want);
-    large->magic = want;
+    OURO__POKE(&large->magic, want);
     ouro__units_put(unit + want, have - want, false, false);
     ouro__pulse();
   } else if (want > have) {
     if (!recount(large, want)) return false;
     if (!ouro__units_extend(unit, have, want)) {
-      large->magic = want;
+      OURO__POKE(&large->magic, want);
       recount(large, have);
-      large->magic = have;
+      OURO__POKE(&large->magic, have);
       return false;
     }
-    large->magic = want;
+    OURO__POKE(&large->magic, want);
   }
   set_pages(large, size);
   return true;

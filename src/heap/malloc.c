@@ -41,6 +41,7 @@ static void *take(ouro_heap *heap, unsigned class_) {
 
 static void *alloc(ouro_heap *heap, size_t size, size_t alignment, bool zeroed) {
   ouro__heap_start();
+  if (size == 0) size = 1;
   unsigned class_ = alignment <= 16 ? (size <= OURO_BLOCK_MAX ? ouro__class_of(size) : 0) : ouro__class_aligned(size, alignment);
   if (class_ == 0) return ouro__large_alloc(heap, size, alignment, zeroed);
   void *block = take(heap, class_);
@@ -55,13 +56,16 @@ static void *checked_alloc(ouro_heap *heap, size_t size, size_t alignment, bool 
   return block;
 }
 
+static void release_queue(void);
+
 void *ouro__alloc_from(ouro_heap *heap, size_t size, size_t alignment, bool zeroed) {
   int saved = errno;
-  if (size == 0) size = 1;
   if (size > PTRDIFF_MAX) return no_memory();
   ouro__conf_start();
   void *block = (ouro__checking() ? checked_alloc : alloc)(heap, size, alignment, zeroed);
-  if (!block && ouro__purge_all() > 0) { /* what waits for its decay may be just what is missing */
+  if (!block) { /* what waits for its decay may be just what is missing */
+    release_queue();
+    ouro__purge_all();
     block = (ouro__checking() ? checked_alloc : alloc)(heap, size, alignment, zeroed);
   }
   if (!block) return no_memory();
@@ -101,7 +105,7 @@ static bool put_without_cache(ouro__pool *pool, unsigned index) {
   ouro__acquire(&heap->lock);
   bool still = ouro__load_relaxed(&pool->heap) == heap; /* else taken over meanwhile */
   bool good = still ? ouro__pool_put(pool, index)
-                    : ouro__pool_mark_remote(pool, index / 64, UINT64_C(1) << (index % 64));
+                    : !ouro__pool_mark_remote(pool, index / 64, UINT64_C(1) << (index % 64));
   ouro__release(&heap->lock);
   if (!still) ouro__heap_queue(pool);
   return good;
@@ -134,6 +138,14 @@ static bool checked_release(const ouro__found *found) {
   if (!leaving) return true;
   ouro__found other = ouro__find(leaving);
   return other.kind == OURO_FOUND_BLOCK ? release(&other) : true;
+}
+
+/* Under check: all blocks that wait. */
+static void release_queue(void) {
+  for (void *block; ouro__checking() && (block = ouro__check_next()) != NULL;) {
+    ouro__found found = ouro__find(block);
+    if (found.kind == OURO_FOUND_BLOCK) release(&found);
+  }
 }
 
 void ouro__free_slow(void *block) {
@@ -209,7 +221,6 @@ static size_t usable_of_cached_kind(const void *block) {
 static void *realloc_slow(void *block, size_t size) {
   ouro__found found = find_or_die(block);
   size_t have = usable(&found);
-  if (size == 0) size = 1;
   if (size > PTRDIFF_MAX) return no_memory();
   if (fits_in_place(&found, have, size)) return block;
   return move(&found, have, size);
@@ -243,9 +254,10 @@ void *ouro_reallocarray(void *block, size_t count, size_t size) {
 
 /* The size must be one that could have given this block: not more than it holds, and, where no alignment was asked, of its class. */
 static void check_size(void *block, size_t alignment, size_t size) {
-  if (!block || ouro__checking()) return;
+  if (!block) return;
   ouro__found found = find_or_die(block);
   size_t have = usable(&found);
+  if (ouro__checking() && size != have) ouro__fatal_block(OURO_FATAL_WRONG_SIZE, block);
   /* realloc may leave a block in place whose size has shrunk to half. */
   if (size > have || (alignment <= 16 && have <= OURO_BLOCK_MAX && size + 16 <= have / 2)) {
     ouro__fatal_block(OURO_FATAL_WRONG_SIZE, block);
@@ -266,5 +278,6 @@ size_t ouro_heap_trim(void) {
 
 void ouro_thread_flush(void) {
   ouro__cache *cache = ouro__cache_mine_if_any();
+  release_queue();
   if (cache) ouro__cache_flush_all(cache);
 }

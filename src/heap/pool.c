@@ -200,9 +200,9 @@ static uint64_t free_granules(const ouro__pool *pool) {
   return mask;
 }
 
-size_t ouro__pool_return_pages(ouro__pool *pool) {
+bool ouro__pool_return_pages(ouro__pool *pool) {
   unsigned shift = ouro__granule_shift(pool);
-  size_t total = 0;
+  bool all = true;
   uint64_t mask = pool->nfree ? free_granules(pool) : 0;
   if (mask) ouro__arena_no_huge(ouro__pool_unit(pool) / OURO_ARENA_UNITS);
   while (mask) {
@@ -213,12 +213,14 @@ size_t ouro__pool_return_pages(ouro__pool *pool) {
     uint64_t stretch = ouro__mask64(first, count);
     size_t bytes = (size_t)count << shift;
     mask &= ~stretch;
-    if (!ouro__os_return(ouro__pool_address(pool) + ((size_t)first << shift), bytes)) continue;
+    if (!ouro__os_return(ouro__pool_address(pool) + ((size_t)first << shift), bytes)) {
+      all = false;
+      continue;
+    }
     pool->returned |= stretch;
     ouro__account_return(bytes);
-    total += bytes;
   }
-  return total;
+  return all;
 }
 
 /* ---------------------------------------------------------------- the checker */

@@ -25,26 +25,26 @@ unsigned ouro__pool_take(ouro__pool *pool, void **end, unsigned want);
 /* Block number `index` is free from now on; false where it was already. May delete the pool. */
 bool ouro__pool_put(ouro__pool *pool, unsigned index);
 
-/* The same in two parts, for several blocks: first the blocks `bits` of a word, then how many there were in all. The second part may
- * delete the pool. */
-static inline bool ouro__pool_mark(ouro__pool *pool, unsigned word, uint64_t bits) {
+/* The same in two parts, for several blocks: first the blocks `bits` of a word, which returns those that were free already; then how
+ * many others there were in all. The second part may delete the pool. */
+static inline uint64_t ouro__pool_mark(ouro__pool *pool, unsigned word, uint64_t bits) {
   uint64_t before = ouro__load_relaxed(&pool->bits[word]);
   ouro__store_relaxed(&pool->bits[word], before | bits);
-  return (before & bits) == 0;
+  return before & bits;
 }
 void ouro__pool_freed(ouro__pool *pool, unsigned count);
 
 /* The first part from any thread, without a lock; the pool then belongs in its heap's remote queue (ouro__heap_queue). */
-static inline bool ouro__pool_mark_remote(ouro__pool *pool, unsigned word, uint64_t bits) {
+static inline uint64_t ouro__pool_mark_remote(ouro__pool *pool, unsigned word, uint64_t bits) {
   /* Pairs with the exchange in ouro__pool_collect: what the program did with the blocks happens before their next use. */
-  return (ouro__or_release(&pool->bits[pool->words + word], bits) & bits) == 0;
+  return ouro__or_release(&pool->bits[pool->words + word], bits) & bits;
 }
 
 /* Move remote bits to free ones. false: a block was freed twice, *twice is its number. May delete the pool. */
 bool ouro__pool_collect(ouro__pool *pool, unsigned *twice);
 
-/* Return system pages that hold no block in use. Returns bytes. */
-size_t ouro__pool_return_pages(ouro__pool *pool);
+/* Return system pages that hold no block in use. false: the system refused some. */
+bool ouro__pool_return_pages(ouro__pool *pool);
 
 /* The invariants I-POOL-1 to I-POOL-4. */
 bool ouro__pool_valid(ouro__pool *pool, const char **why);

@@ -20,8 +20,17 @@ typedef struct private_heap {
   struct private_heap *next, *prev;
 } private_heap;
 
-static private_heap *heaps; /* heaps' lock */
+static private_heap *heaps;  /* heaps' lock */
+static private_heap *unused; /* destroyed ones, for new ones: a walk may still look at their locks. Heaps' lock */
 _Atomic size_t ouro__private_count;
+
+static private_heap *get_heap(void) {
+  ouro__acquire(&ouro__heaps_lock);
+  private_heap *made = unused;
+  if (made) unused = made->next;
+  ouro__release(&ouro__heaps_lock);
+  return made ? made : ouro__meta_alloc(sizeof *made);
+}
 
 ouro_heap *ouro_heap_new(const ouro_heap_options *options) {
   if (options && options->struct_size != sizeof *options) {
@@ -29,17 +38,18 @@ ouro_heap *ouro_heap_new(const ouro_heap_options *options) {
     return NULL;
   }
   ouro__heap_start();
-  private_heap *made = ouro__meta_alloc(sizeof *made);
+  private_heap *made = get_heap();
   if (!made) {
     errno = ENOMEM;
     return NULL;
   }
   ouro__heap_setup(&made->heap, true);
-  if (options) {
-    made->heap.limit = options->limit_bytes;
-    if (options->name) strncpy(made->heap.name, options->name, sizeof made->heap.name - 1);
-  }
+  made->heap.bytes = 0;
+  made->heap.limit = options ? options->limit_bytes : 0;
+  memset(made->heap.name, 0, sizeof made->heap.name);
+  if (options && options->name) strncpy(made->heap.name, options->name, sizeof made->heap.name - 1);
   ouro__acquire(&ouro__heaps_lock);
+  made->prev = NULL;
   made->next = heaps;
   if (heaps) heaps->prev = made;
   heaps = made;
@@ -68,9 +78,10 @@ void ouro_heap_destroy(ouro_heap *heap) {
     heaps = made->next;
   }
   if (made->next) made->next->prev = made->prev;
+  made->next = unused;
+  unused = made;
   ouro__release(&ouro__heaps_lock);
   ouro__sub_relaxed(&ouro__private_count, 1);
-  ouro__meta_free(made, sizeof *made);
   ouro__pulse();
 }
 
@@ -82,6 +93,19 @@ void ouro__private_fork(enum ouro__fork_moment moment) {
       case OURO_FORK_CHILD: ouro__lock_reset(&made->heap.lock); break;
     }
   }
+}
+
+void ouro__private_return_pages(void) {
+  ouro__acquire(&ouro__heaps_lock);
+  for (private_heap *made = heaps; made; made = made->next) {
+    ouro__acquire(&made->heap.lock);
+    for (uint32_t unit = made->heap.all; unit != OURO_NONE; unit = ouro__the_region.pools[unit].all_next) {
+      ouro__pool *pool = &ouro__the_region.pools[unit];
+      if (ouro__load_relaxed(&pool->kind) != OURO_KIND_LARGE) ouro__pool_return_pages(pool);
+    }
+    ouro__release(&made->heap.lock);
+  }
+  ouro__release(&ouro__heaps_lock);
 }
 
 bool ouro__private_free(ouro__pool *pool, unsigned index) {

@@ -17,6 +17,9 @@ void *ouro__alloc_from(ouro_heap *heap, size_t size, size_t alignment, bool zero
 enum ouro__fork_moment { OURO_FORK_BEFORE, OURO_FORK_PARENT, OURO_FORK_CHILD };
 void ouro__private_fork(enum ouro__fork_moment moment);
 
+/* Return the free pages inside the pools of all private heaps. */
+void ouro__private_return_pages(void);
+
 /* How many private heaps there are. */
 extern _Atomic size_t ouro__private_count;
 

@@ -5,6 +5,7 @@
 
 #include "heap/arena.h"
 #include "heap/cache.h"
+#include "heap/check.h"
 #include "heap/conf.h"
 #include "heap/find.h"
 #include "heap/heap.h"
@@ -38,24 +39,30 @@ static uint64_t tick_ns(void) {
 
 /* ---------------------------------------------------------------- a tick */
 
-static size_t return_pages_of(ouro_heap *heap, uint32_t slot, bool all) {
-  size_t bytes = 0;
+/* Pools looked at before the heap's lock is let go of for a moment: its threads may wait for it. */
+enum { POOLS_AT_ONCE = 8 };
+
+/* Is there more to do? Not where the system refuses: a later tick tries again. */
+static bool return_some_pages(ouro_heap *heap, uint32_t slot, bool all) {
   uint8_t now = (uint8_t)ouro__load_relaxed(&ouro__tick_now);
+  bool refused = false;
   ouro__acquire(&heap->lock);
-  uint32_t unit = heap->scan[slot];
-  heap->scan[slot] = OURO_NONE;
-  for (uint32_t next; unit != OURO_NONE; unit = next) {
-    ouro__pool *pool = POOL(unit);
-    next = pool->all_next;
-    pool->scan_listed = 0;
-    if (!all && (uint8_t)(now - pool->taken_tick) < OURO_TICKS) {
-      ouro__heap_scan_later(heap, pool);
-      continue;
-    }
-    bytes += ouro__pool_return_pages(pool);
+  for (unsigned i = 0; i < POOLS_AT_ONCE && heap->scan[slot] != OURO_NONE && !refused; i++) {
+    ouro__pool *pool = POOL(heap->scan[slot]);
+    bool quiet = all || (uint8_t)(now - pool->taken_tick) >= OURO_TICKS;
+    ouro__heap_unscan(heap, pool);
+    refused = quiet && !ouro__pool_return_pages(pool);
+    if (!quiet || refused) ouro__heap_scan_later(heap, pool);
   }
+  bool more = heap->scan[slot] != OURO_NONE && !refused;
   ouro__release(&heap->lock);
-  return bytes;
+  return more;
+}
+
+/* Not the slot of this tick, where pools come in. */
+static void return_pages_of(ouro_heap *heap, uint32_t slot, bool all) {
+  while (return_some_pages(heap, slot, all)) {
+  }
 }
 
 static void *drain(ouro_heap *heap) {
@@ -92,7 +99,7 @@ static void tick(void) {
     ouro_heap *heap = ouro__load_relaxed(&ouro__heaps[i]);
     void *found = drain(heap);
     if (found) twice = found;
-    return_pages_of(heap, now % OURO_TICKS, false);
+    return_pages_of(heap, (now + 1) % OURO_TICKS, false);
   }
   size_t units = unneeded_for_long(now);
   if (units) ouro__units_purge(units);
@@ -130,19 +137,28 @@ static void background(void *unused) {
   while (ouro__load_acquire(&thread_state) != THREAD_STOP) {
     ouro__wait(&thread_state, THREAD_AWAKE, tick_ns());
     if (ouro__load_acquire(&thread_state) == THREAD_STOP) break;
-    tick();
-    if (something_waits()) continue;
+    if (ouro__load_relaxed(&ouro__conf.background)) {
+      tick();
+      if (something_waits()) continue;
+    }
     uint32_t expected = THREAD_AWAKE;
     if (!ouro__cas_acquire(&thread_state, &expected, THREAD_ASLEEP)) break;
     while (ouro__load_acquire(&thread_state) == THREAD_ASLEEP) ouro__wait(&thread_state, THREAD_ASLEEP, 0);
   }
 }
 
+/* Where the system refuses a thread, it is not asked again at once. */
+#define RETRY_NS UINT64_C(1000000000)
+
 static void start_thread(void) {
+  static uint64_t refused_at; /* background_lock */
   if (!ouro__trylock(&background_lock)) return;
-  if (ouro__load_relaxed(&thread_state) == THREAD_NONE && thread_pid == ouro__os_pid()) {
+  bool may_try = !refused_at || ouro__os_now_ns() - refused_at > RETRY_NS;
+  if (may_try && ouro__load_relaxed(&thread_state) == THREAD_NONE && thread_pid == ouro__os_pid()) {
     ouro__store_release(&thread_state, THREAD_AWAKE);
-    if (!ouro__os_thread_start(&thread, background, NULL)) ouro__store_release(&thread_state, THREAD_NONE);
+    bool started = ouro__os_thread_start(&thread, background, NULL);
+    if (!started) ouro__store_release(&thread_state, THREAD_NONE);
+    refused_at = started ? 0 : ouro__os_now_ns();
   }
   ouro__release(&background_lock);
 }
@@ -198,13 +214,18 @@ void ouro__pulse(void) {
     tick_when_due();
     return;
   }
+  if (!ouro__load_relaxed(&ouro__conf.background)) {
+    tick_when_due();
+    return;
+  }
   switch (ouro__load_relaxed(&thread_state)) {
-    case THREAD_AWAKE: return;
-    case THREAD_ASLEEP: wake_thread(); return;
+    case THREAD_NONE:
+      start_thread();
+      if (ouro__load_relaxed(&thread_state) == THREAD_NONE) tick_when_due();
+      break;
+    case THREAD_ASLEEP: wake_thread(); break;
     default: break;
   }
-  if (ouro__load_relaxed(&ouro__conf.background)) start_thread();
-  if (ouro__load_relaxed(&thread_state) == THREAD_NONE) tick_when_due();
 }
 
 /* What a program frees in large pieces it may soon ask for in other sizes: do not let free memory pile up meanwhile. */
@@ -225,6 +246,7 @@ size_t ouro__purge_all(void) {
     if (found) twice = found;
     for (uint32_t slot = 0; slot < OURO_TICKS; slot++) return_pages_of(heap, slot, true);
   }
+  ouro__private_return_pages();
   ouro__units_purge(SIZE_MAX);
   ouro__arenas_release();
   if (OURO_UNLIKELY(twice != NULL)) ouro__fatal_block(OURO_FATAL_DOUBLE_FREE, twice);
@@ -246,9 +268,11 @@ static void before_fork(void) {
   ouro__private_fork(OURO_FORK_BEFORE);
   ouro__acquire(&ouro__arenas_lock);
   ouro__acquire(&ouro__meta_lock);
+  ouro__acquire(&ouro__check_lock);
 }
 
 static void after_fork(void (*let_go)(ouro__lock *), enum ouro__fork_moment moment) {
+  let_go(&ouro__check_lock);
   let_go(&ouro__meta_lock);
   let_go(&ouro__arenas_lock);
   ouro__private_fork(moment);

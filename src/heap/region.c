@@ -140,11 +140,7 @@ ouro__os_result ouro__region_map_arena(uint32_t index) {
   return make_usable((char *)ouro__hot_base + index * OURO_ARENA_BYTES, OURO_ARENA_BYTES);
 }
 
-void ouro__region_unmap_arena(uint32_t index) {
+bool ouro__region_unmap_arena(uint32_t index) {
   char *address = (char *)ouro__hot_base + index * OURO_ARENA_BYTES;
-  if (reserved) {
-    ouro__os_return(address, OURO_ARENA_BYTES);
-  } else {
-    ouro__os_unmap(address, OURO_ARENA_BYTES);
-  }
+  return reserved ? ouro__os_return(address, OURO_ARENA_BYTES) : ouro__os_unmap(address, OURO_ARENA_BYTES);
 }

@@ -11,8 +11,8 @@ bool ouro__region_start(void);
  * OURO_OS_OCCUPIED: that place cannot be had, another may; OURO_OS_REFUSED: no memory. */
 ouro__os_result ouro__region_map_arena(uint32_t index);
 
-/* Give the addresses of a wholly free arena back; its table entry stays. Under the arenas' lock. */
-void ouro__region_unmap_arena(uint32_t index);
+/* Give the addresses of a wholly free arena back; its table entry stays. Under the arenas' lock. false: refused. */
+bool ouro__region_unmap_arena(uint32_t index);
 
 /* The most arenas that the range has room for. */
 extern uint32_t ouro__region_arenas_max;

@@ -91,7 +91,7 @@ void ouro__heap_add(ouro_heap *heap, ouro__pool *pool) {
   ouro__heap_relist(heap, pool);
 }
 
-static void unscan(ouro_heap *heap, ouro__pool *pool) {
+void ouro__heap_unscan(ouro_heap *heap, ouro__pool *pool) {
   if (!pool->scan_listed) return;
   uint32_t unit = ouro__pool_unit(pool), *link = &heap->scan[pool->scan_listed - 1];
   if (pool->all_prev != OURO_NONE) link = &POOL(pool->all_prev)->all_next;
@@ -107,7 +107,7 @@ void ouro__heap_remove(ouro_heap *heap, ouro__pool *pool) {
   if (heap->is_private) {
     ouro__heap_unlink_all(heap, pool);
   } else {
-    unscan(heap, pool);
+    ouro__heap_unscan(heap, pool);
   }
 }
 
@@ -208,7 +208,7 @@ unsigned ouro__heap_take(ouro_heap *heap, unsigned class_, void **out, unsigned 
 /* ---------------------------------------------------------------- heaps for threads */
 
 void ouro__heap_setup(ouro_heap *heap, bool is_private) {
-  heap->lock = (ouro__lock)OURO_LOCK_INIT(OURO_RANK_HEAP);
+  heap->lock.rank = OURO_RANK_HEAP; /* who walks may hold the lock of a heap that is made of a destroyed one: leave the word */
   heap->is_private = is_private;
   ouro__store_relaxed(&heap->remote, OURO_NONE);
   heap->all = OURO_NONE;

@@ -63,6 +63,7 @@ void ouro__heap_add(ouro_heap *heap, ouro__pool *pool);
 void ouro__heap_remove(ouro_heap *heap, ouro__pool *pool);
 void ouro__heap_relist(ouro_heap *heap, ouro__pool *pool); /* where its bucket has changed */
 void ouro__heap_scan_later(ouro_heap *heap, ouro__pool *pool);
+void ouro__heap_unscan(ouro_heap *heap, ouro__pool *pool);
 bool ouro__heap_keeps_empty(ouro_heap *heap, const ouro__pool *pool);
 bool ouro__heap_lists(ouro_heap *heap, const ouro__pool *pool);
 void ouro__heap_link_all(ouro_heap *heap, ouro__pool *pool);

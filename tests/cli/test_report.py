@@ -352,7 +352,7 @@ class OnRequest(Case):
         text = self.read_report(process)
         self.assertIn('still running', text)
         self.assertRegex(text, r"ouro's heap +peak 3\d\.\d MB")
-        self.assertRegex(text, r'1,024 B +\d+ +30,\d\d\d')
+        self.assertRegex(text, r'960 B +\d+ +30,\d\d\d')
         self.finish(process, -signal.SIGTERM)
 
     def test_a_signal_to_ouro(self):

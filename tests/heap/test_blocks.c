@@ -139,7 +139,12 @@ static void good_size_is_what_a_block_gets(void **state) {
   for (size_t size = 0; size <= 300000; size += size < 70000 ? step : 997) {
     void *block = ouro_malloc(size);
     TEST_CHECK(block != NULL);
-    TEST_CHECK(ouro_usable_size(block) == ouro_good_size(size));
+    /* Under check a block may be used just as far as was asked, so that one byte too many is found. */
+    if (test_check_mode()) {
+      TEST_CHECK(ouro_usable_size(block) >= size && ouro_usable_size(block) <= size + 1);
+    } else {
+      TEST_CHECK(ouro_usable_size(block) == ouro_good_size(size));
+    }
     ouro_free(block);
   }
 }
@@ -165,7 +170,7 @@ static void waste_is_bounded(void **state) {
     TEST_CHECK(ouro_good_size(size) == (size + 15) / 16 * 16);
   }
   for (size_t size = SMALL_TOP + 1; size <= CLASS_TOP; size++) {
-    TEST_CHECK(ouro_good_size(size) <= size + size / 4);
+    TEST_CHECK(ouro_good_size(size) <= size + size / 8);
   }
   for (size_t size = CLASS_TOP + 1; size <= 64 * MIB; size += 4093) {
     TEST_CHECK(ouro_good_size(size) < size + LARGE_UNIT);
@@ -599,6 +604,9 @@ static void owns_knows_beginnings_of_blocks_only(void **state) {
 
 static void a_freed_block_is_not_owned_once_the_cache_is_empty(void **state) {
   (void)state;
+  if (test_check_mode()) {
+    skip(); /* it waits in a queue */
+  }
   for (size_t size = 1; size < 9 * MIB; size += size / 2 + 3) {
     char *block = ouro_malloc(size);
     TEST_CHECK(block != NULL);
@@ -612,6 +620,9 @@ static void a_freed_block_is_not_owned_once_the_cache_is_empty(void **state) {
 
 static void a_block_of_a_gibibyte_costs_what_is_touched(void **state) {
   (void)state;
+  if (test_check_mode()) {
+    skip(); /* it copies, and fills what is freed */
+  }
   ouro_heap_trim();
   size_t base = test_resident_bytes();
   char *block = ouro_malloc(GIB);
@@ -644,6 +655,9 @@ static void a_block_of_a_gibibyte_costs_what_is_touched(void **state) {
 
 static void calloc_of_a_gibibyte_is_zero_without_touching_it(void **state) {
   (void)state;
+  if (test_check_mode()) {
+    skip(); /* it copies, and fills what is freed */
+  }
   ouro_heap_trim();
   size_t base = test_resident_bytes();
   char *block = ouro_calloc(GIB / 16, 16);

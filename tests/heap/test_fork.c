@@ -1,7 +1,8 @@
 /* tests/heap/test_fork.c - fork while others allocate leaves a child with a sound heap that works, and a parent that goes on.
  *
- * The child frees blocks of threads that it does not have, allocates, checks what it inherited, and may fork again. ThreadSanitizer
- * is asked to let a child of a process with threads live; but it cannot bear that the child starts threads: none there.
+ * The child frees blocks of threads that it does not have, allocates, checks what it inherited, and may fork again.
+ * ThreadSanitizer is asked to let a child of a process with threads live; but it cannot bear that
+ * the child starts threads, so there it starts none.
  *
  * Linked with: the core static library (ouro_core), support/support.c, cmocka, threads. */
 #include "support/support.h"

@@ -34,15 +34,14 @@ static void the_environment_is_read(void **state) {
   static const struct {
     const char *conf, *options;
   } cases[] = {
-      {NULL, "limit 0 decay 500 check 0 background 1 huge_pages 1"},
-      {"", "limit 0 decay 500 check 0 background 1 huge_pages 1"},
-      {"check", "limit 0 decay 500 check 1 background 1 huge_pages 1"},
-      {"decay:0", "limit 0 decay 0 check 0 background 1 huge_pages 1"},
-      {"decay:1234", "limit 0 decay 1234 check 0 background 1 huge_pages 1"},
-      {"background:no", "limit 0 decay 500 check 0 background 0 huge_pages 1"},
-      {"huge_pages:no", "limit 0 decay 500 check 0 background 1 huge_pages 0"},
-      {"limit:64m,decay:7,check,background:no,huge_pages:no",
-       "limit 67108864 decay 7 check 1 background 0 huge_pages 0"},
+      {NULL, "limit 0 decay 500 check 0 background 1 huge_pages 0"},
+      {"", "limit 0 decay 500 check 0 background 1 huge_pages 0"},
+      {"check", "limit 0 decay 500 check 1 background 1 huge_pages 0"},
+      {"decay:0", "limit 0 decay 0 check 0 background 1 huge_pages 0"},
+      {"decay:1234", "limit 0 decay 1234 check 0 background 1 huge_pages 0"},
+      {"background:no", "limit 0 decay 500 check 0 background 0 huge_pages 0"},
+      {"huge_pages", "limit 0 decay 500 check 0 background 1 huge_pages 1"},
+      {"limit:64m,decay:7,check,background:no,huge_pages", "limit 67108864 decay 7 check 1 background 0 huge_pages 1"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     test_result result = test_run_self("says", cases[i].conf, 30);

@@ -1,5 +1,5 @@
-/* tests/heap/test_place.c - where the heap lies: it never touches what others have mapped, passes over it, and lies elsewhere where
- * its usual place is taken.
+/* tests/heap/test_place.c - where the heap lies: it never touches what others have mapped, passes over it, and lies elsewhere
+ * where its usual place is taken.
  *
  * Each case is a child that is started anew, because the heap chooses its place at the first allocation. Sanitizers lay out the
  * address space themselves; the case that takes most of it is skipped there.

@@ -125,7 +125,7 @@ static void classes_are_those_that_the_documentation_names(void **state) {
   for (unsigned i = 0; i < ouro_class_count(); i++) {
     size_t size = class_stats(i).block_size;
     TEST_CHECK(size > before);
-    TEST_CHECK(size <= 512 ? size == before + 16 : size <= before + before / 4);
+    TEST_CHECK(size <= 512 ? size == before + 16 : size <= before + before / 8);
     if (!test_check_mode()) {
       TEST_CHECK(ouro_good_size(size) == size);
       TEST_CHECK(ouro_good_size(before + 1) == size);

@@ -1,5 +1,5 @@
-/* tests/heap/test_verify.c - the checker of the heap is itself checked: each invariant of heap/layout.h is broken in turn, must be
- * found and named, and the heap is sound again when it is mended.
+/* tests/heap/test_verify.c - the checker of the heap is itself checked: each invariant of heap/layout.h is broken in turn,
+ * must be found and named, and the heap is sound again when it is mended.
  *
  * The one test that knows the structures. Linked with: the core static library (ouro_core), support/support.c, cmocka. */
 #include "support/support.h"

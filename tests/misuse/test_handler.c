@@ -85,12 +85,7 @@ static void an_interior_pointer_is_told_with_its_block(void **state) {
   static const struct {
     size_t size, usable, offset;
   } cases[] = {
-      {64, 64, 1},
-      {64, 64, 63},
-      {1000, 1024, 16},
-      {8192, 8192, 4096},
-      {65536, 65536, 65535},
-      {1048576, 1048576, 65536},
+      {64, 64, 1}, {64, 64, 63}, {1000, 1024, 16}, {8192, 8192, 4096}, {65536, 65536, 65535}, {1048576, 1048576, 65536},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char *volatile block = ouro_malloc(cases[i].size);
@@ -114,6 +109,27 @@ static void a_double_free_is_told_with_its_block(void **state) {
     EXPECT_FATAL(ouro_free(test_opaque(block)); ouro_thread_flush());
     check_told(OURO_FATAL_DOUBLE_FREE, block, block, sizes[i]);
     ouro_free(neighbour);
+  }
+}
+
+/* Of many that are freed together one is free already: it is named, and the others are not lost. */
+static void neighbours_of_a_double_free_are_not_lost(void **state) {
+  (void)state;
+  enum { COUNT = 60 };
+  static char *blocks[COUNT];
+  for (volatile size_t which = 0; which < COUNT; which += 7) {
+    for (size_t i = 0; i < COUNT; i++) {
+      blocks[i] = ouro_malloc(128);
+    }
+    ouro_free(blocks[which]);
+    ouro_thread_flush();
+    EXPECT_FATAL(for (size_t i = 0; i < COUNT; i++) ouro_free(test_opaque(blocks[i])); ouro_thread_flush());
+    check_told(OURO_FATAL_DOUBLE_FREE, blocks[which], blocks[which], 128);
+    ouro_thread_flush();
+    ouro_heap_stats stats = {.struct_size = sizeof stats};
+    assert_int_equal(ouro_heap_stats_get(&stats), OURO_OK);
+    assert_int_equal(stats.blocks_live, 0);
+    TEST_HEAP_IS_SOUND();
   }
 }
 
@@ -217,6 +233,7 @@ int main(void) {
       TEST(a_bad_pointer_is_told),
       TEST(an_interior_pointer_is_told_with_its_block),
       TEST(a_double_free_is_told_with_its_block),
+      TEST(neighbours_of_a_double_free_are_not_lost),
       TEST(a_double_free_in_a_private_heap_is_told_at_once),
       TEST(a_wrong_size_is_told_and_the_block_stays),
       TEST(the_heap_works_on_after_each_report),

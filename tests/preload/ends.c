@@ -1,5 +1,5 @@
-/* tests/preload/ends.c - malloc and free before main, in atexit, in destructors, in destructors of thread data, and in threads that
- * still run when the process ends.
+/* tests/preload/ends.c - malloc and free before main, in atexit, in destructors, in destructors of thread data, and in
+ * threads that still run when the process ends.
  *
  * Plain program, see check.h. */
 #include "check.h"

@@ -1,6 +1,6 @@
-/* tests/preload/plugin.c - a library that dlopen.c loads and unloads: it allocates in its constructor, frees in its destructor, and
- * has a function that gives a block away. With -DSTATIC_TLS=n it also has n bytes of initial-exec thread-local storage, which the
- * dynamic linker must find room for in what it reserved at start. */
+/* tests/preload/plugin.c - a library that dlopen.c loads and unloads: it allocates in its constructor, frees in its
+ * destructor, and has a function that gives a block away. With -DSTATIC_TLS=n it also has n bytes of
+ * initial-exec thread-local storage, which the dynamic linker must find room for in what it reserved at start. */
 #include "check.h"
 
 static char *held;
