@@ -120,14 +120,15 @@ typedef struct ouro__lock {
 #define OURO_LOCK_INIT(r) {0, (r)}
 
 void ouro__lock_slow(ouro__lock *lock);
-void ouro__lock_ranked(ouro__lock *lock);
+void ouro__lock_ranked(ouro__lock *lock);  /* held, and in its place in the order */
+void ouro__lock_counted(ouro__lock *lock); /* held: who only tries may do so in any order, since it never waits */
 void ouro__unlock_ranked(ouro__lock *lock);
 
 static inline bool ouro__trylock(ouro__lock *lock) {
   uint32_t expected = 0;
   bool got = ouro__cas_acquire(&lock->word, &expected, 1);
 #ifdef OURO_DEBUG
-  if (got) ouro__lock_ranked(lock);
+  if (got) ouro__lock_counted(lock);
 #endif
   return got;
 }

@@ -51,8 +51,10 @@ static _Thread_local uint32_t held[OURO_RANK_COUNT];
 
 void ouro__lock_ranked(ouro__lock *lock) {
   for (uint32_t rank = lock->rank + 1; rank < OURO_RANK_COUNT; rank++) OURO_INVARIANT(held[rank] == 0);
-  held[lock->rank]++;
+  ouro__lock_counted(lock);
 }
+
+void ouro__lock_counted(ouro__lock *lock) { held[lock->rank]++; }
 
 void ouro__unlock_ranked(ouro__lock *lock) {
   OURO_INVARIANT(held[lock->rank] > 0);

@@ -11,6 +11,7 @@
 #include "heap/theap.h"
 
 _Atomic size_t ouro__large_blocks, ouro__large_bytes;
+ouro__lock ouro__large_lock = OURO_LOCK_INIT(OURO_RANK_HEAP);
 
 static size_t pages_of(size_t size) { return (size + OURO_PAGE_BYTES - 1) / OURO_PAGE_BYTES; }
 static uint32_t units_of(size_t size) { return (uint32_t)((size + OURO_UNIT_BYTES - 1) >> OURO_UNIT_SHIFT); }
@@ -42,14 +43,32 @@ static void clear(const ouro__run *run, char *block, size_t size) {
   }
 }
 
-/* In a heap of its own, the block counts against that heap's limit and goes when it goes. */
-static bool enlist(ouro_heap *heap, ouro__pool *large) {
-  if (!heap) return true;
-  ouro__acquire(&heap->lock);
-  bool fits = ouro__heap_may_grow(heap, ouro__pool_bytes(large));
-  if (fits) ouro__heap_link_all(heap, large);
-  ouro__release(&heap->lock);
+/* What describes a large block changes under its heap's lock, or that of all others. */
+static ouro__lock *lock_of(ouro_heap *heap) { return heap ? &heap->lock : &ouro__large_lock; }
+
+/* Make the run a large block; false where its heap's limit forbids it. */
+static bool publish(ouro_heap *heap, const ouro__run *run, size_t pages) {
+  ouro__pool *large = &ouro__the_region.pools[run->unit];
+  ouro__acquire(lock_of(heap));
+  bool fits = !heap || ouro__heap_may_grow(heap, (size_t)run->units << OURO_UNIT_SHIFT);
+  if (fits) {
+    ouro__store_relaxed(&large->heap, heap);
+    large->bits = NULL;
+    large->size = (uint32_t)pages;
+    large->magic = run->units;
+    ouro__store_relaxed(&large->kind, OURO_KIND_LARGE);
+    if (heap) ouro__heap_link_all(heap, large);
+  }
+  ouro__release(lock_of(heap));
   return fits;
+}
+
+static void unpublish(ouro__pool *large) {
+  ouro_heap *heap = ouro__load_relaxed(&large->heap);
+  ouro__acquire(lock_of(heap));
+  if (heap) ouro__heap_unlink_all(heap, large);
+  ouro__store_relaxed(&large->kind, OURO_KIND_NONE);
+  ouro__release(lock_of(heap));
 }
 
 static ouro__run run_for(size_t size, size_t alignment) {
@@ -61,78 +80,55 @@ static ouro__run run_for(size_t size, size_t alignment) {
 void *ouro__large_alloc(ouro_heap *heap, size_t size, size_t alignment, bool zeroed) {
   ouro__run run = run_for(size, alignment);
   if (run.unit == OURO_NONE) return NULL;
-  ouro__pool *large = &ouro__the_region.pools[run.unit];
-  char *block = ouro__unit_address(run.unit);
-  ouro__store_relaxed(&large->heap, heap);
-  large->bits = NULL;
-  OURO__POKE(&large->size, (uint32_t)pages_of(size)); /* walks read these without a lock */
-  OURO__POKE(&large->magic, run.units);
-  ouro__store_relaxed(&large->kind, OURO_KIND_LARGE);
-  if (!enlist(heap, large)) {
-    ouro__store_relaxed(&large->kind, OURO_KIND_NONE);
-    ouro__account_take(run.clean << OURO_UNIT_SHIFT);
+  ouro__account_take(run.clean << OURO_UNIT_SHIFT);
+  if (!publish(heap, &run, pages_of(size))) {
     ouro__units_put(run.unit, run.units, true, run.clean == run.units);
     return NULL;
   }
-  ouro__account_take(run.clean << OURO_UNIT_SHIFT);
+  char *block = ouro__unit_address(run.unit);
   if (zeroed) clear(&run, block, size);
-  count(1, large->size);
+  count(1, pages_of(size));
   ouro__pulse();
   return block;
 }
 
 void ouro__large_free(ouro__pool *large) {
-  ouro_heap *heap = ouro__load_relaxed(&large->heap);
-  if (heap) {
-    ouro__acquire(&heap->lock);
-    ouro__heap_unlink_all(heap, large);
-    ouro__release(&heap->lock);
-  }
+  uint32_t units = large->magic;
   count((size_t)-1, (size_t)0 - large->size);
-  ouro__store_relaxed(&large->kind, OURO_KIND_NONE);
-  ouro__units_put(ouro__pool_unit(large), large->magic, true, false);
+  unpublish(large);
+  ouro__units_put(ouro__pool_unit(large), units, true, false);
   ouro__purge_excess();
   ouro__pulse();
 }
 
-static void set_pages(ouro__pool *large, size_t size) {
-  count(0, pages_of(size) - large->size);
-  OURO__POKE(&large->size, (uint32_t)pages_of(size));
-}
-
-/* The units that a heap of its own has more, or fewer. */
-static bool recount(ouro__pool *large, uint32_t units) {
+/* Let the description say `units` and `pages`; false where the heap's limit forbids it. */
+static bool describe(ouro__pool *large, uint32_t units, size_t pages) {
   ouro_heap *heap = ouro__load_relaxed(&large->heap);
   size_t before = ouro__pool_bytes(large), after = (size_t)units << OURO_UNIT_SHIFT;
-  bool fits = true;
-  if (heap) {
-    ouro__acquire(&heap->lock);
-    fits = after <= before || ouro__heap_may_grow(heap, after - before);
-    if (fits) heap->bytes += after - before;
-    ouro__release(&heap->lock);
+  ouro__acquire(lock_of(heap));
+  bool fits = !heap || after <= before || ouro__heap_may_grow(heap, after - before);
+  if (fits) {
+    if (heap) heap->bytes += after - before;
+    large->magic = units;
+    large->size = (uint32_t)pages;
   }
+  ouro__release(lock_of(heap));
   return fits;
 }
 
 bool ouro__large_resize(ouro__pool *large, size_t size) {
   uint32_t unit = ouro__pool_unit(large), have = large->magic, want = units_of(size);
-  if (size > PTRDIFF_MAX || is_absurd(size)) return false;
+  size_t pages = large->size;
+  if (size > PTRDIFF_MAX || is_absurd(size) || !describe(large, want, pages_of(size))) return false;
+  if (want > have && !ouro__units_extend(unit, have, want)) {
+    describe(large, have, pages);
+    return false;
+  }
   if (want < have) {
-    recount(large, want);
-    OURO__POKE(&large->magic, want);
     ouro__units_put(unit + want, have - want, false, false);
     ouro__pulse();
-  } else if (want > have) {
-    if (!recount(large, want)) return false;
-    if (!ouro__units_extend(unit, have, want)) {
-      OURO__POKE(&large->magic, want);
-      recount(large, have);
-      OURO__POKE(&large->magic, have);
-      return false;
-    }
-    OURO__POKE(&large->magic, want);
   }
-  set_pages(large, size);
+  count(0, pages_of(size) - pages);
   return true;
 }
 

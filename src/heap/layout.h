@@ -116,14 +116,13 @@ static inline size_t ouro__pool_bytes(const ouro__pool *pool) {
   switch (ouro__load_relaxed(&pool->kind)) {
     case OURO_KIND_SMALL:
     case OURO_KIND_MEDIUM: return (size_t)pool->units << OURO_UNIT_SHIFT;
-    case OURO_KIND_LARGE: return (size_t)OURO__PEEK(&pool->magic) << OURO_UNIT_SHIFT;
+    case OURO_KIND_LARGE: return (size_t)pool->magic << OURO_UNIT_SHIFT;
     default: return 0;
   }
 }
 
 static inline size_t ouro__block_bytes(const ouro__pool *pool) {
-  return ouro__load_relaxed(&pool->kind) == OURO_KIND_LARGE ? (size_t)OURO__PEEK(&pool->size) * OURO_PAGE_BYTES
-                                                             : pool->size;
+  return ouro__load_relaxed(&pool->kind) == OURO_KIND_LARGE ? (size_t)pool->size * OURO_PAGE_BYTES : pool->size;
 }
 
 #endif

@@ -9,6 +9,7 @@
 #include "heap/conf.h"
 #include "heap/find.h"
 #include "heap/heap.h"
+#include "heap/large.h"
 #include "heap/meta.h"
 #include "heap/pool.h"
 #include "heap/private.h"
@@ -266,6 +267,7 @@ static void before_fork(void) {
     ouro__acquire(&ouro__load_relaxed(&ouro__heaps[i])->lock);
   }
   ouro__private_fork(OURO_FORK_BEFORE);
+  ouro__acquire(&ouro__large_lock);
   ouro__acquire(&ouro__arenas_lock);
   ouro__acquire(&ouro__meta_lock);
   ouro__acquire(&ouro__check_lock);
@@ -275,6 +277,7 @@ static void after_fork(void (*let_go)(ouro__lock *), enum ouro__fork_moment mome
   let_go(&ouro__check_lock);
   let_go(&ouro__meta_lock);
   let_go(&ouro__arenas_lock);
+  let_go(&ouro__large_lock);
   ouro__private_fork(moment);
   for (uint32_t i = ouro__load_relaxed(&ouro__heaps_count); i-- > 0;) {
     let_go(&ouro__load_relaxed(&ouro__heaps[i])->lock);

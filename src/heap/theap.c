@@ -208,7 +208,8 @@ unsigned ouro__heap_take(ouro_heap *heap, unsigned class_, void **out, unsigned 
 /* ---------------------------------------------------------------- heaps for threads */
 
 void ouro__heap_setup(ouro_heap *heap, bool is_private) {
-  heap->lock.rank = OURO_RANK_HEAP; /* who walks may hold the lock of a heap that is made of a destroyed one: leave the word */
+  /* Who walks may hold the lock of a destroyed heap, of which this one is made. */
+  if (heap->lock.rank != OURO_RANK_HEAP) heap->lock = (ouro__lock)OURO_LOCK_INIT(OURO_RANK_HEAP);
   heap->is_private = is_private;
   ouro__store_relaxed(&heap->remote, OURO_NONE);
   heap->all = OURO_NONE;

@@ -3,6 +3,7 @@
 
 #include "heap/arena.h"
 #include "heap/find.h"
+#include "heap/large.h"
 #include "heap/pool.h"
 #include "heap/theap.h"
 
@@ -56,17 +57,17 @@ static bool is_in_use(const ouro__pool *pool) {
   return kind == OURO_KIND_SMALL || kind == OURO_KIND_MEDIUM || kind == OURO_KIND_LARGE;
 }
 
-/* A common large block has no heap, and no lock: it is seen as it is. */
 static int visit_pool(ouro__pool *pool, bool wait, int (*fn)(const ouro__pool_view *, void *), void *arg) {
   if (!is_in_use(pool)) return 0;
   ouro_heap *heap = ouro__load_relaxed(&pool->heap);
-  if (heap && !lock_for(&heap->lock, wait)) return 0;
+  ouro__lock *lock = heap ? &heap->lock : &ouro__large_lock;
+  if (!lock_for(lock, wait)) return 0;
   int result = 0;
   if (is_in_use(pool) && ouro__load_relaxed(&pool->heap) == heap) {
     ouro__pool_view view = view_of(pool, heap);
     result = fn(&view, arg);
   }
-  if (heap) ouro__release(&heap->lock);
+  ouro__release(lock);
   return result;
 }
 
