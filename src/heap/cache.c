@@ -256,14 +256,26 @@ static bool enter_pool(flusher *state, ouro__pool *pool) {
   return still_there(state, pool);
 }
 
+/* One of the blocks stands there twice: which. */
+static void *find_twin(void **blocks, unsigned count) {
+  for (unsigned i = 1; i < count; i++) {
+    for (unsigned k = 0; k < i; k++) {
+      if (blocks[k] == blocks[i]) return blocks[i];
+    }
+  }
+  return blocks[0];
+}
+
 /* Put `count` blocks, which are `bits` of one word of the entered pool. */
-static inline void put_word(flusher *state, unsigned word, uint64_t bits, unsigned count) {
+static inline void put_word(flusher *state, unsigned word, uint64_t bits, void **blocks, unsigned count) {
+  unsigned different = ouro__popcount64(bits);
   uint64_t twice = state->local ? ouro__pool_mark(state->pool, word, bits) : ouro__pool_mark_remote(state->pool, word, bits);
+  if (OURO_UNLIKELY(different != count)) state->twice = find_twin(blocks, count);
   if (OURO_UNLIKELY(twice != 0)) {
     state->twice = ouro__pool_address(state->pool) + (size_t)(word * 64 + ouro__ctz64(twice)) * state->pool->size;
-    count -= ouro__popcount64(twice);
+    different -= ouro__popcount64(twice);
   }
-  state->count += count;
+  state->count += different;
 }
 
 /* The number of a block of a small pool at that distance from the pool's beginning. */
@@ -284,16 +296,15 @@ static unsigned put_small(flusher *state, void **blocks, unsigned count) {
     size_t distance = (uintptr_t)blocks[done] - base;
     if (distance >= OURO_UNIT_BYTES) break;
     index = index_at(state, distance);
-    uint64_t bit = UINT64_C(1) << (index % 64);
-    if (index / 64 != word || OURO_UNLIKELY(bits & bit)) {
-      put_word(state, word, bits, done - first);
+    if (index / 64 != word) {
+      put_word(state, word, bits, blocks + first, done - first);
       word = index / 64;
       first = done;
       bits = 0;
     }
-    bits |= bit;
+    bits |= UINT64_C(1) << (index % 64);
   }
-  put_word(state, word, bits, done - first);
+  put_word(state, word, bits, blocks + first, done - first);
   return done;
 }
 
@@ -303,7 +314,7 @@ static void put_medium(flusher *state, void *block) {
   if (OURO_UNLIKELY(!enter_pool(state, pool))) {
     state->twice = block;
   } else {
-    put_word(state, index / 64, UINT64_C(1) << (index % 64), 1);
+    put_word(state, index / 64, UINT64_C(1) << (index % 64), &block, 1);
   }
   leave_pool(state);
 }
