@@ -43,9 +43,10 @@ static void set_word(char *block, size_t capacity, uint64_t value) {
   memcpy(block + capacity - sizeof value, &value, sizeof value);
 }
 
+/* A stretch of one value is the same as itself, one byte further on. */
 static bool all_are(const char *from, const char *to, unsigned char value) {
-  while (from < to && (unsigned char)*from == value) from++;
-  return from >= to;
+  if (from >= to) return true;
+  return (unsigned char)*from == value && memcmp(from, from + 1, (size_t)(to - from) - 1) == 0;
 }
 
 void ouro__check_given(char *block, size_t capacity, size_t size) {

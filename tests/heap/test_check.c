@@ -102,15 +102,17 @@ static void child_gives_back(void) {
 }
 
 static atomic_bool stop;
+static atomic_uint begun; /* threads that have freed a block */
 
 static void *use_until_stopped(void *arg) {
   test_rng rng = {(uintptr_t)arg};
-  while (!atomic_load(&stop)) {
+  for (bool first = true; !atomic_load(&stop); first = false) {
     size_t size = test_mixed_size(&rng, 100000);
     char *block = ouro_malloc(size);
     TEST_CHECK(block != NULL);
     memset(block, 1, size);
     ouro_free(block);
+    if (first) atomic_fetch_add(&begun, 1);
   }
   return NULL;
 }
@@ -135,6 +137,9 @@ static void child_forks(void) {
   pthread_t threads[3];
   for (uintptr_t i = 0; i < 3; i++) {
     TEST_CHECK(pthread_create(&threads[i], NULL, use_until_stopped, (void *)(i + 1)) == 0);
+  }
+  /* The runtime of a sanitizer does not survive a fork while a thread starts. */
+  while (atomic_load(&begun) < 3) {
   }
   for (size_t i = 0; i < test_count(1000, 50); i++) {
     fork_once();
