@@ -85,7 +85,8 @@ typedef struct ouro_fatal_info {
   size_t pool_size;         /* bytes of the pool, or 0 */
 } ouro_fatal_info;
 
-/* May return only by not returning: longjmp in a test, abort, or exit. If it returns, the library aborts. */
+/* If it returns, the library aborts; it may instead exit, or longjmp, where what was found was found on a thread of the program. (A
+ * block that was freed twice by a thread which sleeps now may be found by the library's own thread; then only abort and exit are left.) */
 typedef void (*ouro_fatal_fn)(const ouro_fatal_info *info);
 
 /* Install a handler for proven corruption; NULL restores the default, which writes one line to file descriptor 2 and

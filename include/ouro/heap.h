@@ -110,7 +110,8 @@ typedef struct ouro_options {
   size_t struct_size;    /* sizeof(ouro_options) */
   size_t limit_bytes;    /* most bytes that the heap may hold from the system; 0: no limit. OURO_CONF=limit:512m */
   unsigned decay_ms;     /* how long free memory stays before it goes back; 0: at once. Default 500. OURO_CONF=decay:500 */
-  bool check;            /* find every double free and writes after free; slow. OURO_CONF=check. Only before first use. */
+  bool check;            /* find every double free, overrun and write after free (the last not in private heaps); slow. OURO_CONF=check.
+                            Only before first use. */
   bool background;       /* a thread gives memory back while the program idles. Default true. OURO_CONF=background:no */
   bool huge_pages;       /* ask for huge pages once the heap is large. Default false. OURO_CONF=huge_pages */
 } ouro_options;

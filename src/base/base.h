@@ -18,7 +18,6 @@
 #define OURO_NOINLINE __attribute__((noinline))
 #define OURO_INLINE static inline __attribute__((always_inline))
 #define OURO_COLD __attribute__((cold, noinline))
-#define OURO_PREFETCH(p) __builtin_prefetch(p)
 #define OURO_PREFETCH_WRITE(p) __builtin_prefetch((p), 1)
 #else
 #define OURO_LIKELY(x) (x)
@@ -26,7 +25,6 @@
 #define OURO_NOINLINE
 #define OURO_INLINE static inline
 #define OURO_COLD
-#define OURO_PREFETCH(p) ((void)(p))
 #define OURO_PREFETCH_WRITE(p) ((void)(p))
 #endif
 
@@ -78,7 +76,6 @@ void ouro__invariant_failed(const char *text) OURO_COLD;
 #define ouro__or_release(p, v) atomic_fetch_or_explicit((p), (v), memory_order_release)
 #define ouro__exchange_acquire(p, v) atomic_exchange_explicit((p), (v), memory_order_acquire)
 #define ouro__exchange_acq_rel(p, v) atomic_exchange_explicit((p), (v), memory_order_acq_rel)
-#define ouro__exchange_relaxed(p, v) atomic_exchange_explicit((p), (v), memory_order_relaxed)
 #define ouro__cas_acquire(p, expected, v)                                                                              \
   atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_acquire, memory_order_relaxed)
 #define ouro__cas_release(p, expected, v)                                                                              \
@@ -148,8 +145,6 @@ static inline void ouro__release(ouro__lock *lock) {
 #endif
   if (OURO_UNLIKELY(atomic_exchange_explicit(&lock->word, 0, memory_order_release) == 2)) ouro__wake(&lock->word, 1);
 }
-
-static inline bool ouro__locked(ouro__lock *lock) { return ouro__load_relaxed(&lock->word) != 0; }
 
 /* In a child after fork, where the parent's holders do not exist: the lock is held by the caller and becomes free. */
 void ouro__lock_reset(ouro__lock *lock);

@@ -265,10 +265,11 @@ static size_t find_across(size_t units, size_t alignment) {
 /* Map what is not mapped of the arenas that the run touches. *hole: the first unit behind somebody else's mapping in the way. What was
  * mapped stays, free, when it fails. */
 static bool open_arenas(size_t first, size_t units, size_t *hole) {
+  if (first + units > (size_t)ouro__region_arenas_max * OURO_ARENA_UNITS) return false;
   for (size_t index = 0; index <= (first + units - 1) / OURO_ARENA_UNITS; index++) {
     bool known = index < ouro__load_relaxed(&ouro__arenas_top);
     if (known && (index < first / OURO_ARENA_UNITS || ARENA(index).state == OURO_ARENA_LIVE)) continue;
-    if (index >= ouro__region_arenas_max || !arena_at((uint32_t)index)) return false;
+    if (!arena_at((uint32_t)index)) return false;
     if (ARENA(index).state == OURO_ARENA_HOLE && index >= first / OURO_ARENA_UNITS) {
       *hole = (index + 1) * OURO_ARENA_UNITS;
       return false;
@@ -434,6 +435,7 @@ static uint64_t purge_claim(uint32_t *below, size_t units) {
     }
     ouro__add_relaxed(&ouro__the_account.units_leaving, ouro__popcount64(claimed));
     arena_set(index, ARENA(index).free & ~claimed, ARENA(index).dirty & ~claimed);
+    ARENA(index).leaving |= claimed;
     *below = index;
     break;
   }
@@ -464,12 +466,23 @@ size_t ouro__units_purge(size_t units) {
     uint64_t gone = purge_return(below, claimed);
     ouro__account_return((size_t)ouro__popcount64(gone) << OURO_UNIT_SHIFT);
     ouro__acquire(&ouro__arenas_lock);
+    ARENA(below).leaving &= ~claimed;
     arena_set(below, ARENA(below).free | claimed, ARENA(below).dirty | (claimed & ~gone));
     ouro__sub_relaxed(&ouro__the_account.units_leaving, ouro__popcount64(claimed));
     ouro__release(&ouro__arenas_lock);
     total += ouro__popcount64(gone);
   }
   return total;
+}
+
+void ouro__arenas_after_fork(void) {
+  for (uint32_t index = 0; index < ouro__load_relaxed(&ouro__arenas_top); index++) {
+    uint64_t leaving = ARENA(index).leaving;
+    if (!leaving) continue;
+    ARENA(index).leaving = 0;
+    arena_set(index, ARENA(index).free | leaving, ARENA(index).dirty | leaving);
+  }
+  ouro__store_relaxed(&ouro__the_account.units_leaving, 0);
 }
 
 /* ---------------------------------------------------------------- the checker */

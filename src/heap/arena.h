@@ -55,6 +55,9 @@ extern _Atomic uint32_t ouro__arenas_top;
 void ouro__account_take(size_t bytes);
 void ouro__account_return(size_t bytes);
 
+/* In a child after fork, where whoever was returning units does not exist: these are dirty again. */
+void ouro__arenas_after_fork(void);
+
 /* For the visitor and the checker: the lists hold what the masks say. Under the arenas' lock. */
 bool ouro__arenas_valid(const char **why);
 

@@ -118,8 +118,16 @@ static void unlink_cache(ouro__cache *cache) {
   ouro__sub_relaxed(&ouro__caches_count, 1);
 }
 
+static bool has_blocks(const ouro__cache *cache) {
+  for (unsigned class_ = 1; class_ < OURO_CLASSES; class_++) {
+    if (ouro__bin_count(cache, class_)) return true;
+  }
+  return false;
+}
+
 static void release_cache(ouro__cache *cache) {
-  ouro__cache_flush_all(cache);
+  do ouro__cache_flush_all(cache);
+  while (has_blocks(cache)); /* a flush may start the background thread, which allocates */
   ouro__heap_leave(cache->heap);
   ouro__acquire(&ouro__heaps_lock);
   unlink_cache(cache);
@@ -309,11 +317,11 @@ static unsigned put_small(flusher *state, void **blocks, unsigned count) {
 }
 
 static void put_medium(flusher *state, void *block) {
-  ouro__pool *pool = ouro__pool_head(&ouro__the_region.pools[ouro__unit_of(block)]);
-  unsigned index = ouro__block_index(pool, block);
+  ouro__pool *pool = ouro__pool_head(pool_of(block));
   if (OURO_UNLIKELY(!enter_pool(state, pool))) {
     state->twice = block;
   } else {
+    unsigned index = ouro__block_index(pool, block);
     put_word(state, index / 64, UINT64_C(1) << (index % 64), &block, 1);
   }
   leave_pool(state);

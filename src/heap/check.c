@@ -71,16 +71,6 @@ static waiting dequeue_locked(void) {
   return leaving;
 }
 
-static waiting enqueue(waiting freed) {
-  waiting leaving = {NULL, 0};
-  ouro__acquire(&ouro__check_lock);
-  if (queue_count == QUEUE || (queue_count > 0 && queue_bytes > QUEUE_BYTES)) leaving = dequeue_locked();
-  queue[(queue_first + queue_count++) % QUEUE] = freed;
-  queue_bytes += freed.capacity;
-  ouro__release(&ouro__check_lock);
-  return leaving;
-}
-
 /* The block that leaves the queue must be as it was when it came. */
 static void *checked(waiting leaving) {
   if (!leaving.block) return NULL;
@@ -91,17 +81,28 @@ static void *checked(waiting leaving) {
   return leaving.block;
 }
 
-void *ouro__check_next(void) {
+void *ouro__check_next(bool only_too_much) {
   waiting leaving = {NULL, 0};
   ouro__acquire(&ouro__check_lock);
-  if (queue_count > 0) leaving = dequeue_locked();
+  bool too_much = queue_count == QUEUE || queue_bytes > QUEUE_BYTES;
+  if (queue_count > 0 && (too_much || !only_too_much)) leaving = dequeue_locked();
   ouro__release(&ouro__check_lock);
   return checked(leaving);
 }
 
-void *ouro__check_freed(char *block, size_t capacity) {
+void ouro__check_freed(char *block, size_t capacity) {
   ouro__check_size(block, capacity);
   memset(block, FREED_FILL, capacity - sizeof(uint64_t));
   set_word(block, capacity, FREED);
-  return checked(enqueue((waiting){block, capacity}));
+}
+
+bool ouro__check_wait(char *block, size_t capacity) {
+  ouro__acquire(&ouro__check_lock);
+  bool room = queue_count < QUEUE;
+  if (room) {
+    queue[(queue_first + queue_count++) % QUEUE] = (waiting){block, capacity};
+    queue_bytes += capacity;
+  }
+  ouro__release(&ouro__check_lock);
+  return room;
 }

@@ -21,11 +21,14 @@ void ouro__check_given(char *block, size_t capacity, size_t size);
 /* What was requested. Fatal where the block was overrun, or is free. */
 size_t ouro__check_size(const char *block, size_t capacity);
 
-/* A block is freed: check it, and put it in the queue. Returns a block that leaves the queue in its place, or NULL. */
-void *ouro__check_freed(char *block, size_t capacity);
+/* A block is freed: check it, and fill it. */
+void ouro__check_freed(char *block, size_t capacity);
 
-/* Take the oldest block out of the queue; NULL: it is empty. */
-void *ouro__check_next(void);
+/* Put it in the queue; false: there is no room. */
+bool ouro__check_wait(char *block, size_t capacity);
+
+/* Take the oldest block out of the queue, always or only where too much waits; NULL: none. Fatal where it was written to. */
+void *ouro__check_next(bool only_too_much);
 
 /* Of the queue; for fork. */
 extern ouro__lock ouro__check_lock;

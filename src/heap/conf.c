@@ -88,6 +88,7 @@ int ouro_options_set(const ouro_options *options) {
   if (options->check != ouro__load_relaxed(&ouro__conf.check)) {
     if (ouro__load_relaxed(&ouro__the_account.taken) > 0) return OURO_EBUSY;
     if (options->check) ouro__check_start();
+    ouro__store_relaxed(&ouro__conf.check, options->check);
   }
   ouro__store_relaxed(&ouro__the_account.limit, options->limit_bytes);
   ouro__store_relaxed(&ouro__conf.decay_ms, options->decay_ms);

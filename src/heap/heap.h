@@ -12,7 +12,7 @@ void *ouro__calloc(size_t count, size_t size);
 void *ouro__realloc(void *block, size_t size);
 void *ouro__aligned_alloc(size_t alignment, size_t size); /* EINVAL as in the public one */
 
-/* Read OURO_CONF and register for fork now, rather than at the first allocation. */
+/* (Also in purge.h and conf.h, for the heap itself.) Read OURO_CONF and register for fork now, rather than at the first allocation. */
 void ouro__heap_start(void);
 
 /* The value of `key` in OURO_CONF, of length *length, or NULL; not terminated. */
@@ -20,7 +20,9 @@ const char *ouro__conf_find(const char *key, size_t *length);
 
 /* A few global counters, read without a lock. */
 typedef struct ouro__counters {
-  uint64_t bytes_held, bytes_held_peak, bytes_taken, bytes_returned, bytes_dirty, arenas, pools, threads;
+  uint64_t bytes_held, bytes_held_peak, bytes_taken, bytes_returned, bytes_dirty, arenas;
+  uint64_t pools; /* units of 64 KiB that pools and large blocks use */
+  uint64_t threads;
 } ouro__counters;
 void ouro__heap_counters(ouro__counters *out);
 

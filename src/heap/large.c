@@ -10,16 +10,10 @@
 #include "heap/region.h"
 #include "heap/theap.h"
 
-_Atomic size_t ouro__large_blocks, ouro__large_bytes;
 ouro__lock ouro__large_lock = OURO_LOCK_INIT(OURO_RANK_HEAP);
 
 static size_t pages_of(size_t size) { return (size + OURO_PAGE_BYTES - 1) / OURO_PAGE_BYTES; }
 static uint32_t units_of(size_t size) { return (uint32_t)((size + OURO_UNIT_BYTES - 1) >> OURO_UNIT_SHIFT); }
-
-static void count(size_t blocks, size_t pages) {
-  ouro__add_relaxed(&ouro__large_blocks, blocks);
-  ouro__add_relaxed(&ouro__large_bytes, pages * OURO_PAGE_BYTES);
-}
 
 /* Requests that no machine of this size can serve; mapping what there is on the way would hurt others. */
 static bool is_absurd(size_t size) {
@@ -87,14 +81,12 @@ void *ouro__large_alloc(ouro_heap *heap, size_t size, size_t alignment, bool zer
   }
   char *block = ouro__unit_address(run.unit);
   if (zeroed) clear(&run, block, size);
-  count(1, pages_of(size));
   ouro__pulse();
   return block;
 }
 
 void ouro__large_free(ouro__pool *large) {
   uint32_t units = large->magic;
-  count((size_t)-1, (size_t)0 - large->size);
   unpublish(large);
   ouro__units_put(ouro__pool_unit(large), units, true, false);
   ouro__purge_excess();
@@ -128,15 +120,16 @@ bool ouro__large_resize(ouro__pool *large, size_t size) {
     ouro__units_put(unit + want, have - want, false, false);
     ouro__pulse();
   }
-  count(0, pages_of(size) - pages);
   return true;
 }
 
 void *ouro__large_move(ouro__pool *large, size_t size) {
   size_t bytes = (size_t)large->size * OURO_PAGE_BYTES;
-  ouro_heap *heap = ouro__load_relaxed(&large->heap);
-  char *block = ouro__large_alloc(heap, size, OURO_UNIT_BYTES, false);
+  char *block = ouro__large_alloc(ouro__load_relaxed(&large->heap), size, OURO_UNIT_BYTES, false);
   if (!block) return NULL;
-  if (!ouro__os_move(ouro__pool_address(large), block, bytes)) memcpy(block, ouro__pool_address(large), bytes);
-  return block;
+  switch (ouro__os_move(ouro__pool_address(large), block, bytes)) {
+    case OURO_OS_DONE: return block;
+    case OURO_OS_OCCUPIED: return memcpy(block, ouro__pool_address(large), bytes);
+    default: return NULL; /* its addresses are lost: the run stays in use, so that nobody gets them */
+  }
 }

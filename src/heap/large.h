@@ -22,6 +22,5 @@ void *ouro__large_move(ouro__pool *large, size_t size);
 /* Of the descriptions of large blocks that are in no private heap. */
 extern ouro__lock ouro__large_lock;
 
-extern _Atomic size_t ouro__large_blocks, ouro__large_bytes; /* in use; bytes in whole pages */
 
 #endif

@@ -72,7 +72,7 @@ typedef struct ouro__pool {
   uint8_t taken_tick;           /* tick at which a block was last taken from here. Heap's lock */
   _Atomic uint8_t kind;         /* OURO_KIND_... */
   _Atomic uint8_t queued;       /* it is in a heap's remote queue; who sets it puts it there. Outlives the pool */
-  uint8_t scan_listed;          /* it waits in a list to have free pages returned. Heap's lock. Outlives the pool */
+  uint8_t scan_listed;          /* it waits in a list to have free pages returned; which, plus 1. Heap's lock */
   uint8_t units;                /* of the pool. Constant while in use */
   _Atomic uint32_t remote_next; /* link of the remote queue; belongs to who set `queued`. Outlives the pool */
   uint32_t all_next, all_prev;  /* private heaps: all pools and large blocks. Others: all_next links the list to scan */
@@ -84,6 +84,7 @@ enum { OURO_ARENA_ABSENT = 0, OURO_ARENA_LIVE, OURO_ARENA_HOLE /* somebody else'
 
 typedef struct ouro__arena {
   uint64_t free, dirty, head; /* a bit for each unit. Arenas' lock */
+  uint64_t leaving;           /* units that somebody is returning to the system just now, neither free nor in use */
   uint32_t next, prev;        /* arenas with as many free units */
   uint8_t state;              /* OURO_ARENA_... */
   _Atomic uint8_t huge;       /* huge pages were asked for here */

@@ -124,6 +124,15 @@ static bool release(const ouro__found *found) {
   return true;
 }
 
+/* Under check: the oldest block that waits leaves, always or only where too much waits. false: none did. */
+static bool release_waiting(bool only_too_much) {
+  void *block = ouro__check_next(only_too_much);
+  if (!block) return false;
+  ouro__found found = ouro__find(block);
+  if (found.kind != OURO_FOUND_BLOCK || !release(&found)) ouro__fatal_block(OURO_FATAL_DOUBLE_FREE, block);
+  return true;
+}
+
 /* Under check, a block waits before its memory is used again. */
 static bool checked_release(const ouro__found *found) {
   bool large = ouro__load_relaxed(&found->pool->kind) == OURO_KIND_LARGE;
@@ -134,17 +143,16 @@ static bool checked_release(const ouro__found *found) {
     ouro__check_size(found->block, capacity);
     return release(found);
   }
-  void *leaving = ouro__check_freed(found->block, capacity);
-  if (!leaving) return true;
-  ouro__found other = ouro__find(leaving);
-  return other.kind == OURO_FOUND_BLOCK ? release(&other) : true;
+  ouro__check_freed(found->block, capacity);
+  while (!ouro__check_wait(found->block, capacity)) release_waiting(false);
+  while (release_waiting(true)) {
+  }
+  return true;
 }
 
 /* Under check: all blocks that wait. */
 static void release_queue(void) {
-  for (void *block; ouro__checking() && (block = ouro__check_next()) != NULL;) {
-    ouro__found found = ouro__find(block);
-    if (found.kind == OURO_FOUND_BLOCK) release(&found);
+  while (ouro__checking() && release_waiting(false)) {
   }
 }
 

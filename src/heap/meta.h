@@ -1,4 +1,4 @@
-/* heap/meta.h - memory for the heap's own tables: bitmaps, heaps, caches. Zeroed, aligned to its size up to a page, never given
+/* heap/meta.h - memory for the heap's own tables: bitmaps, heaps, caches. Zeroed; powers of two below a page are aligned to their size; never given
  * back to the system, reused by size. */
 #ifndef OURO_HEAP_META_H
 #define OURO_HEAP_META_H

@@ -39,7 +39,7 @@ static void publish(ouro__pool *pool, const ouro__run *run) {
     pool[part].size = run->unit;
     ouro__store_relaxed(&pool[part].kind, OURO_KIND_MEDIUM_PART);
   }
-  ouro__store_relaxed(&pool->kind, medium ? OURO_KIND_MEDIUM : OURO_KIND_SMALL);
+  ouro__store_release(&pool->kind, medium ? OURO_KIND_MEDIUM : OURO_KIND_SMALL);
   bool cached = !medium && !ouro__checking() && !ouro__load_relaxed(&pool->heap)->is_private;
   ouro__hot_bins[run->unit] = cached ? (uint16_t)(pool->class_ * OURO__BIN_BYTES) : 0;
 }
@@ -71,6 +71,7 @@ ouro__pool *ouro__pool_new(ouro_heap *heap, unsigned class_) {
   /* Of a clean run, pages count as taken when blocks in them are. */
   ouro__account_take((run.clean << OURO_UNIT_SHIFT) - ouro__pool_bytes_returned(pool));
   ouro__heap_add(heap, pool);
+  if (run.dirty) ouro__heap_scan_later(heap, pool); /* what of it stays unused shall go back */
   return pool;
 }
 
@@ -209,7 +210,6 @@ bool ouro__pool_return_pages(ouro__pool *pool) {
     unsigned first = ouro__ctz64(mask);
     uint64_t rest = ~(mask >> first);
     unsigned count = rest ? ouro__ctz64(rest) : 64;
-    if (count > 64 - first) count = 64 - first;
     uint64_t stretch = ouro__mask64(first, count);
     size_t bytes = (size_t)count << shift;
     mask &= ~stretch;

@@ -86,6 +86,9 @@ void ouro_heap_destroy(ouro_heap *heap) {
 }
 
 void ouro__private_fork(enum ouro__fork_moment moment) {
+  for (private_heap *gone = unused; gone && moment == OURO_FORK_CHILD; gone = gone->next) {
+    ouro__store_relaxed(&gone->heap.lock.word, 0); /* a walk may have held it */
+  }
   for (private_heap *made = heaps; made; made = made->next) {
     switch (moment) {
       case OURO_FORK_BEFORE: ouro__acquire(&made->heap.lock); break;

@@ -87,7 +87,7 @@ static void run_hook(void) {
   if (hook) hook();
 }
 
-static _Atomic uint32_t ticking; /* one thread at a time ticks or returns everything */
+static _Atomic uint32_t ticking; /* one thread at a time ticks */
 
 static void tick(void) {
   uint32_t expected = 0;
@@ -133,6 +133,11 @@ static _Atomic uint32_t thread_state; /* THREAD_... ; the thread waits on it */
 static ouro__os_thread thread;
 static int thread_pid; /* a child of vfork shares our memory, and must not start threads in it */
 
+static void wake_thread(void) {
+  uint32_t expected = THREAD_ASLEEP;
+  if (ouro__cas_acquire(&thread_state, &expected, THREAD_AWAKE)) ouro__wake(&thread_state, 1);
+}
+
 static void background(void *unused) {
   (void)unused;
   while (ouro__load_acquire(&thread_state) != THREAD_STOP) {
@@ -144,6 +149,7 @@ static void background(void *unused) {
     }
     uint32_t expected = THREAD_AWAKE;
     if (!ouro__cas_acquire(&thread_state, &expected, THREAD_ASLEEP)) break;
+    if (ouro__load_relaxed(&ouro__conf.background) && something_waits()) wake_thread(); /* it came while nobody would wake us */
     while (ouro__load_acquire(&thread_state) == THREAD_ASLEEP) ouro__wait(&thread_state, THREAD_ASLEEP, 0);
   }
 }
@@ -170,11 +176,6 @@ static void stop_thread(void) {
   ouro__wake(&thread_state, 1);
   ouro__os_thread_join(thread);
   ouro__store_release(&thread_state, THREAD_NONE);
-}
-
-static void wake_thread(void) {
-  uint32_t expected = THREAD_ASLEEP;
-  if (ouro__cas_acquire(&thread_state, &expected, THREAD_AWAKE)) ouro__wake(&thread_state, 1);
 }
 
 /* ---------------------------------------------------------------- the pulse of slow paths */
@@ -291,6 +292,7 @@ static void after_fork_parent(void) { after_fork(ouro__release, OURO_FORK_PARENT
 static void after_fork_child(void) {
   thread_pid = ouro__os_pid();
   ouro__store_relaxed(&ticking, 0);
+  ouro__arenas_after_fork();
   after_fork(ouro__lock_reset, OURO_FORK_CHILD);
   ouro__cache_adopt_all();
 }

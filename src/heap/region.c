@@ -126,6 +126,7 @@ static bool reserve(void) {
 }
 
 bool ouro__region_start(void) {
+  if (!ouro__os_pages_fit()) return false;
   ouro__os_result result = sizeof(void *) < 8 ? OURO_OS_OCCUPIED : claim();
   bool done = result == OURO_OS_DONE || (result == OURO_OS_OCCUPIED && reserve());
   if (done) ouro__hot_units = (size_t)ouro__region_arenas_max * OURO_ARENA_UNITS;

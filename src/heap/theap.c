@@ -135,7 +135,9 @@ void ouro__heap_queue(ouro__pool *pool) {
   /* An exchange, also where the flag is set already: either it comes before the one in ouro__heap_drain, which then sees our bit,
    * or after it, and then it finds the flag unset. A mere load could be neither. */
   if (ouro__exchange_acq_rel(&pool->queued, 1)) return;
-  push(ouro__load_relaxed(&pool->heap), pool);
+  /* The pool may be gone by now, and the place a large block's or a private heap's: any queue will do, for the entry to be dropped. */
+  ouro_heap *heap = ouro__load_acquire(&pool->heap);
+  push(heap && !heap->is_private ? heap : ouro__load_relaxed(&ouro__heaps[0]), pool);
 }
 
 void *ouro__heap_drain(ouro_heap *heap) {
@@ -147,11 +149,11 @@ void *ouro__heap_drain(ouro_heap *heap) {
     unsigned twice;
     next = ouro__load_relaxed(&pool->remote_next);
     ouro__exchange_acq_rel(&pool->queued, 0);
-    uint8_t kind = ouro__load_relaxed(&pool->kind);
+    uint8_t kind = ouro__load_acquire(&pool->kind); /* pairs with the release in ouro__pool_new: then `heap` is its own */
     if (kind != OURO_KIND_SMALL && kind != OURO_KIND_MEDIUM) continue;
-    ouro_heap *owner = ouro__load_relaxed(&pool->heap);
+    ouro_heap *owner = ouro__load_acquire(&pool->heap);
     if (owner != heap) { /* taken over, or another pool by now */
-      if (!owner->is_private) ouro__heap_queue(pool);
+      if (owner && !owner->is_private) ouro__heap_queue(pool);
     } else if (!ouro__pool_collect(pool, &twice)) {
       found = ouro__pool_address(pool) + (size_t)twice * pool->size;
     }
@@ -178,7 +180,7 @@ static bool adopt(ouro_heap *heap, unsigned class_) {
     ouro__pool *pool = fullest(other, class_);
     if (pool) {
       ouro__heap_remove(other, pool);
-      ouro__store_relaxed(&pool->heap, heap);
+      ouro__store_release(&pool->heap, heap);
       ouro__heap_add(heap, pool);
       ouro__heap_scan_later(heap, pool); /* it was taken out of the other's list */
     }

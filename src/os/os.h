@@ -1,7 +1,7 @@
 /* os/os.h - the contract with the operating system: virtual memory, clock, one background thread, random bits.
  *
  * All that ouro asks of a system passes through these functions, so that a port is one file and a test can make each call
- * fail (os_fault.h). They never allocate through the heap, take no lock of the heap, and keep `errno` as it was. Sizes and
+ * fail (os_fault.h). They never allocate through the heap (but for the start of a thread), take no lock of the heap, and keep `errno` as it was. Sizes and
  * addresses are multiples of OURO_PAGE_BYTES unless said otherwise. */
 #ifndef OURO_OS_H
 #define OURO_OS_H
@@ -10,8 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The granularity of giving memory back. Linux on x86-64, and on most 64-bit Arm systems; ouro__os_init fails on others. */
+/* The granularity of giving memory back: the system's on x86-64 and on most 64-bit Arm machines. The heap does not start where
+ * ouro__os_pages_fit says that the system's is another. */
 #define OURO_PAGE_BYTES ((size_t)4096)
+bool ouro__os_pages_fit(void);
 
 /* Map `size` bytes of zeroed, private, readable and writable memory at exactly `address`, never over another mapping. */
 typedef enum ouro__os_result {
@@ -36,9 +38,10 @@ bool ouro__os_unmap(void *address, size_t size);
 /* Give the pages back; the range stays mapped and reads as zeros when touched next. */
 bool ouro__os_return(void *address, size_t size);
 
-/* Move the pages of [from, from + size) to `to`, which must be mapped; what was at `to` is gone, `from` reads as zeros and
- * stays mapped. false: nothing was moved. */
-bool ouro__os_move(void *from, void *to, size_t size);
+/* Move the pages of [from, from + size) to `to`, which must be mapped; what was at `to` is gone, `from` reads as zeros and stays
+ * mapped. OURO_OS_OCCUPIED: nothing was moved, and all is as before. OURO_OS_REFUSED: nothing was moved, and `to` is not mapped any
+ * more. */
+ouro__os_result ouro__os_move(void *from, void *to, size_t size);
 
 /* May memory become huge pages without being asked, as the administrator has it? Cost: reads a file. */
 bool ouro__os_huge_always(void);

@@ -8,8 +8,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/auxv.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
@@ -28,13 +29,21 @@
 #define ACCESS (PROT_READ | PROT_WRITE)
 #define PRIVATE (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
+/* ENOMEM may also mean that this process has no such address. */
+static bool could_map_elsewhere(size_t size) {
+  void *got = mmap(NULL, size, ACCESS, PRIVATE, -1, 0);
+  if (got == MAP_FAILED) return false;
+  munmap(got, size);
+  return true;
+}
+
 ouro__os_result ouro__os_map_at(void *address, size_t size) {
   if (OURO__OS_FAULT()) return OURO_OS_REFUSED;
   int saved = errno;
   ouro__os_result result = OURO_OS_DONE;
   void *got = mmap(address, size, ACCESS, PRIVATE | MAP_FIXED_NOREPLACE, -1, 0);
   if (got == MAP_FAILED) {
-    result = errno == ENOMEM || errno == EAGAIN ? OURO_OS_REFUSED : OURO_OS_OCCUPIED;
+    result = (errno == ENOMEM || errno == EAGAIN) && !could_map_elsewhere(size) ? OURO_OS_REFUSED : OURO_OS_OCCUPIED;
   } else if (got != address) { /* a kernel before 4.17 takes the address for a hint */
     munmap(got, size);
     result = OURO_OS_OCCUPIED;
@@ -88,12 +97,23 @@ bool ouro__os_return(void *address, size_t size) {
   return done;
 }
 
-bool ouro__os_move(void *from, void *to, size_t size) {
-  if (OURO__OS_FAULT()) return false;
+/* By way of an address of the system's choice: a move to a given one unmaps what is there before it looks whether it can move at all,
+ * and kernels before 6.17 cannot when `from` consists of several mappings. Without the address nothing changes where it fails. */
+ouro__os_result ouro__os_move(void *from, void *to, size_t size) {
+  if (OURO__OS_FAULT()) return OURO_OS_OCCUPIED;
   int saved = errno;
-  void *got = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+  ouro__os_result result = OURO_OS_OCCUPIED;
+  void *between = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+  if (between != MAP_FAILED && mremap(between, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to) {
+    result = OURO_OS_DONE;
+  } else if (between != MAP_FAILED) {
+    memcpy(from, between, size);
+    munmap(between, size);
+    void *again = mmap(to, size, ACCESS, PRIVATE | MAP_FIXED_NOREPLACE, -1, 0);
+    if (again == MAP_FAILED && errno != EEXIST) result = OURO_OS_REFUSED;
+  }
   errno = saved;
-  return got != MAP_FAILED;
+  return result;
 }
 
 bool ouro__os_huge(void *address, size_t size, bool wanted) {
@@ -103,6 +123,8 @@ bool ouro__os_huge(void *address, size_t size, bool wanted) {
   errno = saved;
   return done;
 }
+
+bool ouro__os_pages_fit(void) { return sysconf(_SC_PAGESIZE) == (long)OURO_PAGE_BYTES; }
 
 bool ouro__os_huge_always(void) {
   int saved = errno;
@@ -160,17 +182,17 @@ size_t ouro__os_address_limit(void) {
 }
 
 uint64_t ouro__os_random(void) {
+  int saved = errno;
   uint64_t bits;
-  const unsigned char *seed = (const unsigned char *)getauxval(AT_RANDOM);
-  if (seed) {
-    __builtin_memcpy(&bits, seed, sizeof bits);
-  } else {
-    bits = ouro__os_now_ns() * 0x9e3779b97f4a7c15u;
+  if (syscall(SYS_getrandom, &bits, sizeof bits, GRND_NONBLOCK) != (long)sizeof bits) {
+    bits = (ouro__os_now_ns() ^ (uint64_t)getpid() << 32) * UINT64_C(0x9e3779b97f4a7c15);
+    bits ^= bits >> 29;
   }
+  errno = saved;
   return bits;
 }
 
-/* What a background thread runs; its start-up record lives on the starter's stack until the thread has read it. */
+/* What a background thread runs. */
 typedef struct start {
   void (*body)(void *);
   void *arg;

@@ -547,6 +547,31 @@ static void a_success_keeps_errno(void **state) {
   }
 }
 
+/* What realloc moves by the system's page tables leaves mappings behind that do not join their neighbours again. */
+static void vectors_that_grow_in_turn_keep_their_contents(void **state) {
+  (void)state;
+  char *vectors[3] = {NULL};
+  size_t sizes[3] = {0};
+  for (size_t turn = 0; turn < 24; turn++) {
+    size_t at = turn % 3, more = sizes[at] ? sizes[at] / 2 : MIB + at * 4096;
+    vectors[at] = ouro_realloc(vectors[at], sizes[at] + more);
+    assert_non_null(vectors[at]);
+    test_fill(vectors[at] + sizes[at], more, (unsigned)(turn + 1));
+    assert_true(test_holds(vectors[at], MIB, (unsigned)(at + 1)));
+    sizes[at] += more;
+  }
+  for (size_t at = 0; at < 3; at++) ouro_free(vectors[at]);
+}
+
+static void an_impossible_alignment_costs_nothing(void **state) {
+  (void)state;
+  ouro_heap_stats before = {.struct_size = sizeof before}, after = before;
+  assert_int_equal(ouro_heap_stats_get(&before), OURO_OK);
+  for (unsigned shift = 45; shift < 63; shift++) assert_null(ouro_aligned_alloc((size_t)1 << shift, 1));
+  assert_int_equal(ouro_heap_stats_get(&after), OURO_OK);
+  assert_int_equal(after.bytes_metadata, before.bytes_metadata);
+}
+
 static void free_with_the_size_that_was_requested_frees(void **state) {
   (void)state;
   ouro_heap_stats before = {.struct_size = sizeof before};
@@ -700,6 +725,8 @@ int main(void) {
       TEST(alignments_too_large_for_the_address_space_are_refused),
       TEST(free_keeps_errno),
       TEST(a_success_keeps_errno),
+      TEST(vectors_that_grow_in_turn_keep_their_contents),
+      TEST(an_impossible_alignment_costs_nothing),
       TEST(free_with_the_size_that_was_requested_frees),
       TEST(usable_size_of_null_is_zero),
       TEST(owns_knows_beginnings_of_blocks_only),

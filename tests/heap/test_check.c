@@ -96,9 +96,27 @@ static void child_gives_back(void) {
   for (size_t i = 0; i < 20000; i++) {
     ouro_free(blocks[i]);
   }
+  for (size_t i = 0; i < 20; i++) {
+    ouro_free(ouro_malloc(50 * MIB));
+  }
+  TEST_CHECK(ouro_heap_stats_get(&stats) == OURO_OK);
+  TEST_CHECK(stats.bytes_held <= 400 * MIB); /* of 1,080: what the queue keeps is bounded */
   ouro_heap_trim();
   TEST_CHECK(ouro_heap_stats_get(&stats) == OURO_OK);
-  TEST_CHECK(stats.bytes_held <= 40 * MIB); /* of 80: what the queue keeps is bounded */
+  TEST_CHECK(stats.bytes_held <= 40 * MIB);
+}
+
+/* The program has the last word. */
+static void child_off(void) {
+  ouro_options options = {.struct_size = sizeof options};
+  TEST_CHECK(ouro_options_get(&options) == OURO_OK);
+  options.check = false;
+  TEST_CHECK(ouro_options_set(&options) == OURO_OK);
+  TEST_CHECK(ouro_options_get(&options) == OURO_OK);
+  TEST_CHECK(!options.check);
+  char *block = ouro_malloc(100);
+  TEST_CHECK(ouro_usable_size(block) == ouro_good_size(100));
+  ouro_free(block);
 }
 
 static atomic_bool stop;
@@ -158,7 +176,7 @@ static const struct {
 } children[] = {
     {"sizes", child_sizes}, {"destroyed-heap", child_destroyed_heap},
     {"limit", child_limit}, {"gives-back", child_gives_back},
-    {"forks", child_forks},
+    {"forks", child_forks}, {"off", child_off},
 };
 
 static void check_child(const char *name) {
@@ -186,6 +204,11 @@ static void the_queue_keeps_a_bounded_part_of_memory(void **state) {
   check_child("gives-back");
 }
 
+static void a_program_may_switch_check_off_before_its_first_block(void **state) {
+  (void)state;
+  check_child("off");
+}
+
 static void children_forked_while_others_free_work(void **state) {
   (void)state;
   if (TEST_TSAN) {
@@ -201,6 +224,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(what_waits_in_the_queue_serves_where_memory_is_short),
       cmocka_unit_test(the_queue_keeps_a_bounded_part_of_memory),
       cmocka_unit_test(children_forked_while_others_free_work),
+      cmocka_unit_test(a_program_may_switch_check_off_before_its_first_block),
   };
   for (size_t i = 0; argc > 1 && i < sizeof children / sizeof *children; i++) {
     if (strcmp(argv[1], children[i].name) == 0) {
