@@ -27,6 +27,15 @@
 #define HOOK_NS UINT64_C(10000000)
 
 static _Atomic size_t freed;       /* bytes freed into pools since they were last looked at */
+
+/* What a thread has counted by itself, so that threads do not fight over one word. */
+static _Thread_local struct {
+  uint32_t calls; /* of ouro__pulse */
+  size_t freed;   /* bytes not yet added to the common count */
+} my;
+
+#define FREED_AT_ONCE ((size_t)128 << 10)
+
 static _Atomic uint64_t last_tick; /* when, in ns */
 static _Atomic(void (*)(void)) tick_hook;
 
@@ -186,22 +195,23 @@ static bool worth_it(void) {
 }
 
 void ouro__freed_bytes(size_t bytes) {
-  ouro__add_relaxed(&freed, bytes);
+  my.freed += bytes;
+  if (my.freed >= FREED_AT_ONCE) {
+    ouro__add_relaxed(&freed, my.freed);
+    my.freed = 0;
+  }
   ouro__pulse();
 }
 
 static void tick_when_due(void) {
-  static _Atomic uint32_t calls;
-  if (ouro__add_relaxed(&calls, 1) % 16) return;
-  uint64_t now = ouro__os_now_ns();
-  if (now - ouro__load_relaxed(&last_tick) >= tick_ns()) tick();
+  if (my.calls % 16) return;
+  if (ouro__os_now_ns() - ouro__load_relaxed(&last_tick) >= tick_ns()) tick();
 }
 
 /* Growth alone makes no tick, and the layers above want to see it. */
 static void hook_when_due(void) {
-  static _Atomic uint32_t calls;
   static _Atomic uint64_t last;
-  if (!ouro__load_relaxed(&tick_hook) || ouro__add_relaxed(&calls, 1) % 16) return;
+  if (!ouro__load_relaxed(&tick_hook) || my.calls % 16) return;
   uint64_t now = ouro__os_now_ns();
   if (now - ouro__load_relaxed(&last) < HOOK_NS) return;
   ouro__store_relaxed(&last, now);
@@ -209,6 +219,7 @@ static void hook_when_due(void) {
 }
 
 void ouro__pulse(void) {
+  my.calls++;
   hook_when_due();
   if (!worth_it()) return;
   if (ouro__load_relaxed(&ouro__conf.decay_ms) == 0) {

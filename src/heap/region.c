@@ -24,6 +24,7 @@ uint32_t ouro__region_arenas_max;
 #define STEP_ARENAS 64u /* the tables grow by the entries of so many arenas: 256 MiB of heap */
 
 static bool reserved;       /* the whole range is reserved: commit instead of map */
+static bool first_mapped;   /* arena 0 is mapped already: it was the trial of the place */
 static size_t mapped[3];    /* bytes of each table that are mapped */
 
 enum { TABLE_ARENAS, TABLE_BINS, TABLE_POOLS, TABLES };
@@ -102,10 +103,8 @@ static ouro__os_result claim(void) {
   reserved = false;
   lay_out(CLAIM_START + ((uintptr_t)offset & ~(OURO_ARENA_BYTES - 1)), arenas_wanted());
   ouro__os_result result = grow_tables(STEP_ARENAS);
-  if (result == OURO_OS_DONE) {
-    result = ouro__os_map_at((char *)ouro__hot_base, OURO_ARENA_BYTES);
-    if (result == OURO_OS_DONE) ouro__os_unmap((char *)ouro__hot_base, OURO_ARENA_BYTES);
-  }
+  if (result == OURO_OS_DONE) result = ouro__os_map_at((char *)ouro__hot_base, OURO_ARENA_BYTES);
+  first_mapped = result == OURO_OS_DONE;
   if (result != OURO_OS_DONE) unmap_tables();
   return result;
 }
@@ -138,6 +137,10 @@ ouro__os_result ouro__region_map_arena(uint32_t index) {
   if (entries > ouro__region_arenas_max) entries = ouro__region_arenas_max;
   /* Somebody else's mapping in the middle of a table cannot be passed over. */
   if (grow_tables(entries) != OURO_OS_DONE) return OURO_OS_REFUSED;
+  if (index == 0 && first_mapped) {
+    first_mapped = false;
+    return OURO_OS_DONE;
+  }
   return make_usable((char *)ouro__hot_base + index * OURO_ARENA_BYTES, OURO_ARENA_BYTES);
 }
 
