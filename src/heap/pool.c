@@ -125,6 +125,7 @@ unsigned ouro__pool_take(ouro__pool *pool, void **end, unsigned want) {
     if (ouro__load_relaxed(&pool->bits[word])) taken += take_from_word(pool, word, end - taken, want - taken, base);
   }
   OURO_ASSERT(taken > 0);
+  ouro__load_relaxed(&pool->heap)->empty -= pool->nfree == pool->blocks;
   pool->nfree = (uint16_t)(pool->nfree - taken);
   pool->taken_tick = (uint8_t)ouro__load_relaxed(&ouro__tick_now);
   if (ouro__bucket_of(pool) != pool->bucket) ouro__heap_relist(ouro__load_relaxed(&pool->heap), pool);
@@ -132,6 +133,7 @@ unsigned ouro__pool_take(ouro__pool *pool, void **end, unsigned want) {
 }
 
 static void all_freed(ouro_heap *heap, ouro__pool *pool) {
+  heap->empty++;
   if (!ouro__heap_keeps_empty(heap, pool)) {
     ouro__pool_delete(pool);
   } else if (ouro__bucket_of(pool) != pool->bucket) {

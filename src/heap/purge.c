@@ -61,6 +61,10 @@ static bool return_some_pages(ouro_heap *heap, uint32_t slot, bool all) {
     ouro__pool *pool = POOL(heap->scan[slot]);
     bool quiet = all || (uint8_t)(now - pool->taken_tick) >= OURO_TICKS;
     ouro__heap_unscan(heap, pool);
+    if (quiet && pool->nfree == pool->blocks && !ouro__heap_lists_no_other(heap, pool)) {
+      ouro__pool_delete(pool);
+      continue;
+    }
     refused = quiet && !ouro__pool_return_pages(pool);
     if (!quiet || refused) ouro__heap_scan_later(heap, pool);
   }

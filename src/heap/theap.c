@@ -42,9 +42,18 @@ void ouro__heap_relist(ouro_heap *heap, ouro__pool *pool) {
   if (bucket != OURO_UNLISTED) list(heap, pool, bucket);
 }
 
-/* A class that lives on one pool would otherwise make and delete it at every turn. */
+/* Up to so many empty pools stay with a heap until the decay time is over. */
+enum { EMPTY_SOME = 4, EMPTY_MOST = 64 };
+
+/* A class that lives on one pool would otherwise make and delete it at every turn; and what a thread has just used is nearer to it than
+ * what another has. */
 bool ouro__heap_keeps_empty(ouro_heap *heap, const ouro__pool *pool) {
   if (heap->is_private) return false;
+  uint32_t allowed = EMPTY_SOME + heap->pools / 2;
+  return heap->empty <= (allowed < EMPTY_MOST ? allowed : EMPTY_MOST) || ouro__heap_lists_no_other(heap, pool);
+}
+
+bool ouro__heap_lists_no_other(ouro_heap *heap, const ouro__pool *pool) {
   for (unsigned bucket = 0; bucket < OURO_BUCKETS; bucket++) {
     uint32_t first = heap->partial[pool->class_][bucket];
     if (first == OURO_NONE) continue;
@@ -85,7 +94,11 @@ void ouro__heap_unlink_all(ouro_heap *heap, ouro__pool *pool) {
   if (pool->all_next != OURO_NONE) POOL(pool->all_next)->all_prev = pool->all_prev;
 }
 
+static bool is_empty(const ouro__pool *pool) { return pool->nfree == pool->blocks; }
+
 void ouro__heap_add(ouro_heap *heap, ouro__pool *pool) {
+  heap->pools++;
+  heap->empty += is_empty(pool);
   pool->bucket = OURO_UNLISTED;
   if (heap->is_private) ouro__heap_link_all(heap, pool);
   ouro__heap_relist(heap, pool);
@@ -103,6 +116,8 @@ void ouro__heap_unscan(ouro_heap *heap, ouro__pool *pool) {
 }
 
 void ouro__heap_remove(ouro_heap *heap, ouro__pool *pool) {
+  heap->pools--;
+  heap->empty -= is_empty(pool);
   unlist(heap, pool);
   if (heap->is_private) {
     ouro__heap_unlink_all(heap, pool);

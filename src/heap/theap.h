@@ -7,7 +7,8 @@
  * Life of a pool in its heap:
  *   listed      it has free blocks: in `partial` by class and by how full it is. Blocks are taken from the fullest
  *   full        in no list; found again by the address of a block that is freed
- *   empty       deleted at once, but for the last listed one of its class
+ *   empty       kept for a while, a share of the heap's pools, for the memory is in this thread's processor; deleted beyond that, and when
+ *               it was not needed for the decay time, but for the last listed one of its class
  * A pool in which blocks were freed waits in `scan` for the decay time, and then its free pages go back. */
 #ifndef OURO_HEAP_THEAP_H
 #define OURO_HEAP_THEAP_H
@@ -21,6 +22,7 @@ struct ouro_heap {
   bool is_private;                               /* constant */
   uint32_t partial[OURO_CLASSES][OURO_BUCKETS];  /* first unit of each list, OURO_NONE: empty. Lock */
   uint32_t scan[OURO_TICKS];                     /* pools to scan for free pages, by tick. Lock */
+  uint32_t pools, empty;                         /* how many it has, and how many of them are empty. Lock */
   uint32_t all;                                  /* private: first of all pools and large blocks. Lock */
   size_t bytes, limit;                           /* private: of pools and large blocks. Lock */
   char name[32];
@@ -65,6 +67,7 @@ void ouro__heap_relist(ouro_heap *heap, ouro__pool *pool); /* where its bucket h
 void ouro__heap_scan_later(ouro_heap *heap, ouro__pool *pool);
 void ouro__heap_unscan(ouro_heap *heap, ouro__pool *pool);
 bool ouro__heap_keeps_empty(ouro_heap *heap, const ouro__pool *pool);
+bool ouro__heap_lists_no_other(ouro_heap *heap, const ouro__pool *pool); /* of its class */
 bool ouro__heap_lists(ouro_heap *heap, const ouro__pool *pool);
 void ouro__heap_link_all(ouro_heap *heap, ouro__pool *pool);
 void ouro__heap_unlink_all(ouro_heap *heap, ouro__pool *pool);
