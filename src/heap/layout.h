@@ -72,7 +72,8 @@ typedef struct ouro__pool {
   uint8_t taken_tick;           /* tick at which a block was last taken from here. Heap's lock */
   _Atomic uint8_t kind;         /* OURO_KIND_... */
   _Atomic uint8_t queued;       /* it is in a heap's remote queue; who sets it puts it there. Outlives the pool */
-  uint8_t scan_listed;          /* it waits in a list to have free pages returned; which, plus 1. Heap's lock */
+  uint8_t was_returned : 1;     /* pages of it went back while it was in use. Heap's lock */
+  uint8_t scan_listed : 7;      /* it waits in a list to have free pages returned; which, plus 1. Heap's lock */
   uint8_t units;                /* of the pool. Constant while in use */
   _Atomic uint32_t remote_next; /* link of the remote queue; belongs to who set `queued`. Outlives the pool */
   uint32_t all_next, all_prev;  /* private heaps: all pools and large blocks. Others: all_next links the list to scan */

@@ -66,6 +66,7 @@ ouro__pool *ouro__pool_new(ouro_heap *heap, unsigned class_) {
   pool->class_ = (uint8_t)class_;
   pool->words = (uint8_t)words;
   pool->units = (uint8_t)units;
+  pool->was_returned = 0;
   set_all_free(pool);
   publish(pool, &run);
   /* Of a clean run, pages count as taken when blocks in them are. */
@@ -75,7 +76,11 @@ ouro__pool *ouro__pool_new(ouro_heap *heap, unsigned class_) {
   return pool;
 }
 
+/* Of a pool that has been sparse for long, little is left: that goes as well, and the unit is clean. Otherwise what is left untouched
+ * of a pool is forgotten: its unit is dirty, and counted whole. */
 void ouro__pool_delete(ouro__pool *pool) {
+  bool sparse = ouro__pool_bytes_returned(pool) * 2 >= ouro__pool_bytes(pool);
+  if (pool->was_returned && sparse) ouro__pool_return_pages(pool);
   uint32_t unit = ouro__pool_unit(pool);
   uint32_t units = pool->units;
   bool clean = pool->returned == all_granules(units);
@@ -220,6 +225,7 @@ bool ouro__pool_return_pages(ouro__pool *pool) {
       continue;
     }
     pool->returned |= stretch;
+    pool->was_returned = 1;
     ouro__account_return(bytes);
   }
   return all;

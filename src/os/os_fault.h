@@ -1,8 +1,8 @@
 /* os/os_fault.h - the twin of the system that fails on demand; only in builds with -DOURO_FAULTS.
  *
- * Every call of os.h that can fail (map_at, map, reserve, commit, unmap, return, move, huge, thread_start) is counted. After
- * ouro__os_fail(skip, count) the next `skip` calls pass, the `count` calls after them fail as the system would (count < 0:
- * for ever), and all later ones pass again. */
+ * Every call of os.h that can fail (map_at, map, reserve, commit, unmap, return, move, huge, thread_start) is counted; move, which
+ * has two steps, twice. After ouro__os_fail(skip, count) the next `skip` calls pass, the `count` calls after them fail as the system
+ * would (count < 0: for ever), and all later ones pass again. */
 #ifndef OURO_OS_FAULT_H
 #define OURO_OS_FAULT_H
 

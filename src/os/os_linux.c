@@ -104,9 +104,11 @@ ouro__os_result ouro__os_move(void *from, void *to, size_t size) {
   int saved = errno;
   ouro__os_result result = OURO_OS_OCCUPIED;
   void *between = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
-  if (between != MAP_FAILED && mremap(between, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to) {
+  if (between == MAP_FAILED) {
+    /* a kernel before 5.7, several mappings, or no memory */
+  } else if (!OURO__OS_FAULT() && mremap(between, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to) {
     result = OURO_OS_DONE;
-  } else if (between != MAP_FAILED) {
+  } else {
     memcpy(from, between, size);
     munmap(between, size);
     void *again = mmap(to, size, ACCESS, PRIVATE | MAP_FIXED_NOREPLACE, -1, 0);
