@@ -243,8 +243,7 @@ static ouro__pool *pool_of(const void *block) {
 
 /* A pool that was deleted, or became another, since the block came here: the block was freed twice. */
 static bool still_there(const flusher *state, const ouro__pool *pool) {
-  uint8_t kind = ouro__load_relaxed(&pool->kind);
-  return (kind == OURO_KIND_SMALL || kind == OURO_KIND_MEDIUM) && pool->class_ == state->class_;
+  return ouro__is_pool(ouro__load_relaxed(&pool->kind)) && pool->class_ == state->class_;
 }
 
 static void leave_pool(flusher *state) {

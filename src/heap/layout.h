@@ -114,6 +114,9 @@ static inline uint32_t ouro__pool_unit(const ouro__pool *pool) { return (uint32_
 
 static inline char *ouro__pool_address(const ouro__pool *pool) { return ouro__unit_address(ouro__pool_unit(pool)); }
 
+/* Does the entry describe a pool? Otherwise: a large block, a part of something, or nothing. */
+static inline bool ouro__is_pool(uint8_t kind) { return kind == OURO_KIND_SMALL || kind == OURO_KIND_MEDIUM; }
+
 static inline size_t ouro__pool_bytes(const ouro__pool *pool) {
   switch (ouro__load_relaxed(&pool->kind)) {
     case OURO_KIND_SMALL:

@@ -165,7 +165,7 @@ void *ouro__heap_drain(ouro_heap *heap) {
     next = ouro__load_relaxed(&pool->remote_next);
     ouro__exchange_acq_rel(&pool->queued, 0);
     uint8_t kind = ouro__load_acquire(&pool->kind); /* pairs with the release in ouro__pool_new: then `heap` is its own */
-    if (kind != OURO_KIND_SMALL && kind != OURO_KIND_MEDIUM) continue;
+    if (!ouro__is_pool(kind)) continue;
     ouro_heap *owner = ouro__load_acquire(&pool->heap);
     if (owner != heap) { /* taken over, or another pool by now */
       if (owner && !owner->is_private) ouro__heap_queue(pool);

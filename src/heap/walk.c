@@ -54,7 +54,7 @@ static ouro__pool_view view_of(ouro__pool *pool, const ouro_heap *heap) {
 
 static bool is_in_use(const ouro__pool *pool) {
   uint8_t kind = ouro__load_acquire(&pool->kind);
-  return kind == OURO_KIND_SMALL || kind == OURO_KIND_MEDIUM || kind == OURO_KIND_LARGE;
+  return ouro__is_pool(kind) || kind == OURO_KIND_LARGE;
 }
 
 static int visit_pool(ouro__pool *pool, bool wait, int (*fn)(const ouro__pool_view *, void *), void *arg) {
