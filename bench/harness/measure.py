@@ -57,10 +57,15 @@ def compile_file(bench, output, arguments, sources):
     fresh.replace(output)
 
 
-def build(bench):
-    """Builds launch, spawn and all workloads."""
+def build_launch(bench):
+    """Builds the programs that start others."""
     for name in STATIC:
         compile_file(bench, bench.folder / name, ["-static"], [bench.sources / f"{name}.c"])
+
+
+def build(bench):
+    """Builds launch, spawn and all workloads of bench/heap."""
+    build_launch(bench)
     others = {"work", "count", "empty", *STATIC}
     for source in sorted(bench.sources.glob("*.c")):
         if source.stem not in others:

@@ -27,6 +27,7 @@
 #define OURO_API __attribute__((visibility("default")))
 #define OURO_ATTR_MALLOC __attribute__((malloc, warn_unused_result))
 #define OURO_ATTR_REALLOC __attribute__((warn_unused_result))
+#define OURO_ATTR_NEW __attribute__((warn_unused_result)) /* a reference that the caller must release */
 #define OURO_ATTR_SIZE(i) __attribute__((alloc_size(i)))
 #define OURO_ATTR_SIZE2(i, j) __attribute__((alloc_size(i, j)))
 #define OURO_ATTR_ALIGN(i) __attribute__((alloc_align(i)))
@@ -34,6 +35,7 @@
 #define OURO_API
 #define OURO_ATTR_MALLOC
 #define OURO_ATTR_REALLOC
+#define OURO_ATTR_NEW
 #define OURO_ATTR_SIZE(i)
 #define OURO_ATTR_SIZE2(i, j)
 #define OURO_ATTR_ALIGN(i)
@@ -72,6 +74,11 @@ enum ouro_fatal_code {
   OURO_FATAL_WRITE_AFTER_FREE = 5, /* a free block was written to (found under OURO_CONF=check) */
   OURO_FATAL_OVERRUN = 6,          /* bytes after the end of a block were written (found under OURO_CONF=check) */
   OURO_FATAL_INTERNAL = 7,         /* an invariant of the heap itself does not hold */
+  OURO_FATAL_DEAD_OBJECT = 8,      /* counted or released: an object that has been freed, or is being freed */
+  OURO_FATAL_WRONG_THREAD = 9,     /* counted or released by a thread to which objects do not belong */
+  OURO_FATAL_OBJECT_AS_BLOCK = 10, /* freed or resized as a block: an object */
+  OURO_FATAL_COUNT_TOO_SMALL = 11, /* the collector found more references to an object than are counted, or a count fell below zero */
+  OURO_FATAL_BAD_REFERENCE = 12,   /* the collector found a reference to what is no live object */
 };
 
 typedef struct ouro_fatal_info {
@@ -83,6 +90,7 @@ typedef struct ouro_fatal_info {
   size_t block_size;        /* usable bytes of that block (its size class), or 0 */
   const void *pool;         /* beginning of the pool, or NULL */
   size_t pool_size;         /* bytes of the pool, or 0 */
+  const char *type_name;    /* of the object, or NULL */
 } ouro_fatal_info;
 
 /* If it returns, the library aborts; it may instead exit, or longjmp, where what was found was found on a thread of the program. (A

@@ -25,7 +25,12 @@
 OURO_BEGIN_DECLS
 
 #define OURO__UNIT_SHIFT 16
-#define OURO__CLASSES 97u       /* 0 is none; 1 to 32 are 16 to 512 bytes; then eight to each doubling up to 128 KiB */
+#define OURO__RAW_CLASSES 97u   /* 0 is none; 1 to 32 are 16 to 512 bytes; then eight to each doubling up to 128 KiB */
+#if defined(OURO_BINS_IN_TLS)
+#define OURO__CLASSES 97u       /* the preloaded library has no objects */
+#else
+#define OURO__CLASSES 255u      /* 97 to 192: the same sizes for objects with references; from 193 on, up to 7 KiB, for acyclic ones */
+#endif
 #define OURO__BIN_BYTES 32u
 
 typedef struct ouro__bin {

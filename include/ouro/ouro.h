@@ -4,5 +4,9 @@
 
 #include "base.h"
 #include "heap.h"
+#include "object.h"
+#include "gc.h"
+#include "weak.h"
+#include "weakmap.h"
 
 #endif

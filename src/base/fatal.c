@@ -22,6 +22,11 @@ static const struct {
     [OURO_FATAL_WRITE_AFTER_FREE] = {"write after free", "was written to after it had been freed"},
     [OURO_FATAL_OVERRUN] = {"overrun", "was written to past its end"},
     [OURO_FATAL_INTERNAL] = {"internal error", "an invariant of the heap does not hold"},
+    [OURO_FATAL_DEAD_OBJECT] = {"dead object", "is an object that has been freed, or is being freed"},
+    [OURO_FATAL_WRONG_THREAD] = {"wrong thread", "is an object that belongs to another thread"},
+    [OURO_FATAL_OBJECT_AS_BLOCK] = {"object as block", "is an object, and goes with its last reference"},
+    [OURO_FATAL_COUNT_TOO_SMALL] = {"count too small", "has more references than were counted"},
+    [OURO_FATAL_BAD_REFERENCE] = {"bad reference", "is referred to, and is no live object"},
 };
 
 void ouro__write_fd(int fd, const char *text, size_t length) {
@@ -58,7 +63,7 @@ void ouro__text_hex(ouro__text *text, uint64_t number) {
 }
 
 static void write_line(const ouro_fatal_info *info) {
-  char line[320];
+  char line[400];
   ouro__text text = {line, sizeof line - 1};
   ouro__text_str(&text, "ouro: fatal: ");
   ouro__text_str(&text, catalogue[info->code].name);
@@ -78,6 +83,10 @@ static void write_line(const ouro_fatal_info *info) {
       ouro__text_hex(&text, (uintptr_t)info->pool);
     }
     ouro__text_str(&text, ")");
+  }
+  if (info->type_name) {
+    ouro__text_str(&text, ", type ");
+    ouro__text_str(&text, info->type_name);
   }
   ouro__text_str(&text, "\n");
   ouro__write_fd(STDERR_FILENO, line, (size_t)(text.at - line));

@@ -18,7 +18,12 @@ static void *nothing[1];
 #define EMPTY {.top = nothing + 1, .limit = nothing + 1}
 #define EMPTY_8 EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, EMPTY
 #define EMPTY_32 EMPTY_8, EMPTY_8, EMPTY_8, EMPTY_8
-#define EMPTY_BINS {.of = {EMPTY, EMPTY_32, EMPTY_32, EMPTY_32}}
+#define EMPTY_96 EMPTY_32, EMPTY_32, EMPTY_32
+#if defined(OURO_BINS_IN_TLS)
+#define EMPTY_BINS {.of = {EMPTY, EMPTY_96}}
+#else
+#define EMPTY_BINS {.of = {EMPTY, EMPTY_96, EMPTY_96, EMPTY_32, EMPTY_8, EMPTY_8, EMPTY_8, EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, EMPTY}}
+#endif
 
 #if defined(OURO_BINS_IN_TLS)
 __thread ouro__bins ouro__my_bins = EMPTY_BINS;
@@ -77,7 +82,7 @@ static void lay_out_slots(void) {
 static uint32_t threshold_of(unsigned class_, uint32_t magic) {
   size_t size = ouro__class_size(class_), blocks = OURO_UNIT_BYTES / size;
   uint64_t e = (uint64_t)magic * size - (UINT64_C(1) << 32);
-  return class_ < OURO_SMALL_CLASSES ? (uint32_t)((blocks - 1) * e + 1) : 0;
+  return ouro__is_small_class(class_) ? (uint32_t)((blocks - 1) * e + 1) : 0;
 }
 
 static void set_up(ouro__cache *cache) {
@@ -341,7 +346,7 @@ static void ask_for(const flusher *state, void **blocks, unsigned count) {
 }
 
 static void put_all(flusher *state, void **blocks, unsigned count) {
-  bool medium = state->class_ >= OURO_SMALL_CLASSES;
+  bool medium = !ouro__is_small_class(state->class_);
   for (unsigned done = 0, asked = 0; done < count;) {
     if (medium) {
       put_medium(state, blocks[done++]);

@@ -26,6 +26,12 @@ static inline ouro__pool *ouro__pool_head(ouro__pool *pool) {
   return &ouro__the_region.pools[pool->size];
 }
 
+/* Do objects live there, which no function for blocks may touch? */
+static inline bool ouro__holds_objects(const ouro__pool *pool) {
+  if (ouro__load_relaxed(&pool->kind) == OURO_KIND_LARGE) return ouro__hot_sides[ouro__pool_unit(pool)].state != NULL;
+  return pool->class_ >= OURO_RAW_CLASSES;
+}
+
 /* Report an address to the fatal handler, with what is known of it. No lock may be held. */
 _Noreturn void ouro__fatal_block(enum ouro_fatal_code code, const void *address) OURO_COLD;
 

@@ -18,6 +18,81 @@ void ouro__heap_start(void);
 /* The value of `key` in OURO_CONF, of length *length, or NULL; not terminated. */
 const char *ouro__conf_find(const char *key, size_t *length);
 
+/* ---------------------------------------------------------------- blocks for objects
+ *
+ * They come from pools of their own, and are found by walking these. The layer above keeps the header of a block that is no object
+ * zero in its last 16 bits (see ouro__objects_each). */
+
+/* The class for objects of `size` bytes; 0: larger than any. */
+unsigned ouro__object_class(size_t size, bool acyclic);
+
+/* A block of the class, not zeroed, or, of class 0, a zeroed large one of `size` bytes; NULL, errno ENOMEM. The fast path is inlined
+ * below: the slow one fills the thread's cache. */
+void *ouro__object_alloc_slow(unsigned class_, size_t size);
+
+/* Take the block back; where the class is known and the cache has room, the fast path below does. */
+void ouro__object_free_slow(void *block);
+
+static inline void *ouro__object_alloc(unsigned distance, unsigned class_, size_t size) {
+  void *block = ouro__bin_pop(ouro__bin_at(distance));
+  return OURO_LIKELY(block != NULL) ? block : ouro__object_alloc_slow(class_, size);
+}
+
+static inline void ouro__object_free(unsigned distance, void *block) {
+  ouro__bin OURO__SEG *bin = ouro__bin_at(distance);
+  void **top = bin->top;
+  if (OURO_LIKELY(top != bin->limit)) {
+    *top = block;
+    OURO__TOP_UP(bin, top);
+  } else {
+    ouro__object_free_slow(block);
+  }
+}
+
+/* Bytes of an object's block. */
+size_t ouro__object_bytes(const void *object);
+
+/* Does a block for objects begin at the address, one that is out of its pool? Any address will do. */
+bool ouro__is_object_block(const void *address);
+
+/* What is beside a unit (see layout.h): where objects with references live, a byte of state for each. */
+typedef struct ouro__side {
+  uint8_t *state;      /* a byte for each number; NULL: no such objects here */
+  uint32_t magic;      /* offset in the unit * magic >> 32 is the number of the object at that offset */
+  uint32_t size;       /* bytes from one number to the next */
+  uint32_t next[2];    /* links of the collector's lists of units; they outlive the pool, as `listed` does */
+  uint16_t numbers;    /* how many */
+  uint8_t listed;      /* in which of the lists */
+} ouro__side;
+
+_Static_assert(sizeof(ouro__side) == 32, "two of them are one cache line");
+
+#define OURO_STATE_NONE 252u
+
+extern ouro__side *ouro__hot_sides OURO__HIDDEN; /* set with ouro__hot_base */
+
+static inline size_t ouro__unit_number(const void *address) { return ((uintptr_t)address - ouro__hot_base) >> OURO__UNIT_SHIFT; }
+
+/* Units that may hold objects: those from 0 to one less. */
+size_t ouro__units_end(void);
+
+/* Where unit `unit` begins. */
+static inline char *ouro__unit_start(size_t unit) { return (char *)ouro__hot_base + (unit << OURO__UNIT_SHIFT); }
+
+/* Every block for acyclic objects of a unit that is out of its pool: live objects, and blocks in caches. Non-zero from `fn` stops the walk
+ * and is returned. No lock is held while `fn` runs. */
+int ouro__each_acyclic_block(size_t unit, int (*fn)(void *block, void *arg), void *arg);
+
+#ifdef OURO_FAULTS
+/* For tests: let the nth allocation from now on fail, or from the nth on all; 0: none. Counted are those of objects, of ouro_malloc and
+ * its like. */
+void ouro__fault_set(long nth, bool for_ever);
+bool ouro__fault_hit(void); /* whether one has failed since the last ouro__fault_set */
+bool ouro__fault_now(void); /* is it this one's turn? */
+#else
+#define ouro__fault_now() false
+#endif
+
 /* A few global counters, read without a lock. */
 typedef struct ouro__counters {
   uint64_t bytes_held, bytes_held_peak, bytes_taken, bytes_returned, bytes_dirty, arenas;
@@ -29,7 +104,29 @@ void ouro__heap_counters(ouro__counters *out);
 /* A function that is called after each tick of the decay clock, from whichever thread ticks, with no lock held; NULL: none. */
 void ouro__heap_set_tick(void (*hook)(void));
 
-/* As ouro_stats_write, but skips what another holder has locked instead of waiting for it: for signal handlers. */
+/* As ouro_stats_write, but skips what another holder has locked instead of waiting for it: for signal handlers. And the same for
+ * a caller who is in no signal handler, but may be in the middle of anything else. */
 int ouro__stats_write_signal(enum ouro_format format, ouro_write_fn write, void *arg);
+int ouro__stats_write_nowait(enum ouro_format format, ouro_write_fn write, void *arg);
+
+/* What a layer above adds to the statistics. */
+typedef struct ouro__stats_part {
+  /* Write the part with `put`, or nothing: as text, lines; as JSON, a comma and a member of the outermost object. In `handler`, the
+   * caller may be a signal handler. No lock is held. */
+  void (*write)(enum ouro_format format, bool handler, void (*put)(void *out, const char *text), void *out);
+  /* The counters of the heap that the layer lies on; safe at any time. */
+  void (*counters)(ouro__counters *out);
+} ouro__stats_part;
+
+/* Have it written from now on. It stays as it is for ever. */
+void ouro__stats_add(const ouro__stats_part *part);
+
+/* The preloaded library exports a function of this name and type, and a libouro in the program calls it where it has a part: the two
+ * are copies of this code that know nothing else of each other. `part` is written along with the reports of the preloaded library,
+ * and what the function returns is called at each tick of the program's libouro. NULL: another was before it. The number in the name
+ * changes with this interface. */
+#define OURO_JOIN_NAME "ouro_preload_join_1"
+typedef void (*ouro__tick_fn)(void);
+typedef ouro__tick_fn (*ouro__join_fn)(const ouro__stats_part *part);
 
 #endif

@@ -15,6 +15,7 @@
  *   bins[unit]    2 bytes   what ouro_free needs first: where in a thread's cache blocks of this unit go; 0: the slow path
  *   pools[unit]  64 bytes   the rest; only the entry of a pool's or large block's first unit means something
  *   arenas[n]               which units are free, dirty, and the first of something
+ *   sides[unit]  32 bytes   where objects with references live: a byte of state for each, which belongs to the collector
  *   a bitmap for each pool, from the table allocator (meta.h): which blocks are free, freed by others, and which system pages
  *   have been given back
  *
@@ -35,8 +36,7 @@
 #include "base/base.h"
 #include "os/os.h"
 
-#include <ouro/heap.h>
-#include <ouro/inline.h>
+#include "heap/heap.h"
 
 #define OURO_UNIT_SHIFT OURO__UNIT_SHIFT
 #define OURO_UNIT_BYTES ((size_t)1 << OURO_UNIT_SHIFT)
@@ -44,7 +44,8 @@
 #define OURO_ARENA_BYTES (OURO_UNIT_BYTES * OURO_ARENA_UNITS)
 
 #define OURO_CLASSES OURO__CLASSES
-#define OURO_SMALL_CLASSES 65u /* classes below this one live in small pools */
+#define OURO_RAW_CLASSES OURO__RAW_CLASSES   /* blocks of the program's own; see class.h for the others */
+#define OURO_SMALL_CLASSES 65u               /* of the raw ones, those below this live in small pools */
 #define OURO_SMALL_MAX ((size_t)8192)
 #define OURO_BLOCK_MAX ((size_t)128 * 1024) /* above: large blocks */
 
@@ -91,6 +92,15 @@ typedef struct ouro__arena {
   _Atomic uint8_t huge;       /* huge pages were asked for here */
   uint8_t nfree;              /* free units: popcount(free) */
 } ouro__arena;
+
+/* What is beside a unit in which objects with references begin is an ouro__side (heap.h): object number i lies at the unit's address +
+ * i * size. Of pools of several units and of large blocks each unit has its own, with a number for each KiB, and only some of them are
+ * beginnings of objects. The state is OURO_STATE_NONE when the pool is made, and the collector's from then on.
+ *
+ * Of units in pools of several, and of large blocks: sizes there are multiples of 1 KiB. */
+#define OURO_SIDE_STEP 1024u
+#define OURO_SIDE_MAGIC (UINT32_C(1) << 22)
+#define OURO_SIDE_NUMBERS 64u
 
 /* What finds everything, beside ouro__hot_base and its like (see <ouro/inline.h>). Addresses are set once, before a block exists. */
 typedef struct ouro__region {

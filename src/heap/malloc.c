@@ -95,12 +95,15 @@ void *ouro__aligned_alloc(size_t alignment, size_t size) {
 
 static ouro__found find_or_die(const void *block) {
   ouro__found found = ouro__find(block);
-  if (OURO_LIKELY(found.kind == OURO_FOUND_BLOCK)) return found;
+  if (OURO_LIKELY(found.kind == OURO_FOUND_BLOCK)) {
+    if (OURO_UNLIKELY(ouro__holds_objects(found.pool))) ouro__fatal_block(OURO_FATAL_OBJECT_AS_BLOCK, block);
+    return found;
+  }
   ouro__fatal_block(found.kind == OURO_FOUND_INTERIOR ? OURO_FATAL_INTERIOR_POINTER : OURO_FATAL_BAD_POINTER, block);
 }
 
 /* Without a cache: straight into the pool of whichever heap has it. */
-static bool put_without_cache(ouro__pool *pool, unsigned index) {
+bool ouro__put_without_cache(ouro__pool *pool, unsigned index) {
   ouro_heap *heap = ouro__load_relaxed(&pool->heap);
   ouro__acquire(&heap->lock);
   bool still = ouro__load_relaxed(&pool->heap) == heap; /* else taken over meanwhile */
@@ -119,7 +122,7 @@ static bool release(const ouro__found *found) {
   }
   if (ouro__load_relaxed(&pool->heap)->is_private) return ouro__private_free(pool, found->index);
   ouro__cache *cache = ouro__checking() ? NULL : ouro__cache_mine();
-  if (!cache) return put_without_cache(pool, found->index);
+  if (!cache) return ouro__put_without_cache(pool, found->index);
   ouro__cache_put(cache, pool->class_, found->block);
   return true;
 }
@@ -249,9 +252,9 @@ void *ouro__realloc(void *block, size_t size) {
 
 /* ---------------------------------------------------------------- the public names */
 
-void *ouro_malloc(size_t size) { return ouro__malloc_fast(size); }
-void *ouro_calloc(size_t count, size_t size) { return ouro__calloc(count, size); }
-void *ouro_realloc(void *block, size_t size) { return ouro__realloc(block, size); }
+void *ouro_malloc(size_t size) { return ouro__fault_now() ? NULL : ouro__malloc_fast(size); }
+void *ouro_calloc(size_t count, size_t size) { return ouro__fault_now() ? NULL : ouro__calloc(count, size); }
+void *ouro_realloc(void *block, size_t size) { return ouro__fault_now() ? NULL : ouro__realloc(block, size); }
 void *ouro_aligned_alloc(size_t alignment, size_t size) { return ouro__aligned_alloc(alignment, size); }
 void ouro_free(void *block) { ouro__free_fast(block); }
 

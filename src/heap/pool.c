@@ -1,6 +1,8 @@
 /* heap/pool.c - blocks taken and put back by bits, and the pages between them. */
 #include "heap/pool.h"
 
+#include <string.h>
+
 #include "heap/arena.h"
 #include "heap/check.h"
 #include "heap/class.h"
@@ -33,14 +35,47 @@ static uint64_t granules_not_here(const ouro__run *run) {
   return mask;
 }
 
+/* ---------------------------------------------------------------- the bytes beside objects with references */
+
+static unsigned side_numbers(const ouro__pool *pool) { return pool->units == 1 ? pool->blocks : OURO_SIDE_NUMBERS; }
+
+static bool side_new(ouro__pool *pool) {
+  unsigned numbers = side_numbers(pool);
+  uint8_t *state = ouro__meta_alloc((size_t)numbers * pool->units);
+  if (!state) return false;
+  memset(state, OURO_STATE_NONE, (size_t)numbers * pool->units);
+  for (unsigned unit = 0; unit < pool->units; unit++, state += numbers) {
+    ouro__side *side = &ouro__hot_sides[ouro__pool_unit(pool) + unit];
+    side->magic = pool->units == 1 ? pool->magic : OURO_SIDE_MAGIC;
+    side->size = pool->units == 1 ? pool->size : OURO_SIDE_STEP;
+    side->numbers = (uint16_t)numbers;
+    side->state = state;
+  }
+  return true;
+}
+
+static void side_delete(ouro__pool *pool) {
+  ouro__side *side = &ouro__hot_sides[ouro__pool_unit(pool)];
+  uint8_t *state = side->state;
+  for (unsigned unit = 0; unit < pool->units; unit++) side[unit].state = NULL;
+  ouro__meta_free(state, (size_t)side_numbers(pool) * pool->units);
+}
+
+/* Who walks over acyclic objects tells them from free blocks by their headers, which must therefore be zero at first. */
+static void clear_headers(ouro__pool *pool, const ouro__run *run) {
+  char *base = ouro__pool_address(pool);
+  if (!run->dirty) return;
+  for (unsigned block = 0; block < pool->blocks; block++) memset(base + (size_t)block * pool->size, 0, 16);
+}
+
 static void publish(ouro__pool *pool, const ouro__run *run) {
-  bool medium = pool->class_ >= OURO_SMALL_CLASSES;
+  bool medium = !ouro__is_small_class(pool->class_);
   for (uint32_t part = 1; part < run->units; part++) {
     pool[part].size = run->unit;
     ouro__store_relaxed(&pool[part].kind, OURO_KIND_MEDIUM_PART);
   }
   ouro__store_release(&pool->kind, medium ? OURO_KIND_MEDIUM : OURO_KIND_SMALL);
-  bool cached = !medium && !ouro__checking() && !ouro__load_relaxed(&pool->heap)->is_private;
+  bool cached = !medium && pool->class_ < OURO_RAW_CLASSES && !ouro__checking() && !ouro__load_relaxed(&pool->heap)->is_private;
   ouro__hot_bins[run->unit] = cached ? (uint16_t)(pool->class_ * OURO__BIN_BYTES) : 0;
 }
 
@@ -67,6 +102,12 @@ ouro__pool *ouro__pool_new(ouro_heap *heap, unsigned class_) {
   pool->words = (uint8_t)words;
   pool->units = (uint8_t)units;
   pool->was_returned = 0;
+  if (ouro__is_container_class(class_) && !side_new(pool)) {
+    ouro__meta_free((void *)bits, bits_bytes(pool));
+    ouro__units_put(run.unit, run.units, true, run.clean == run.units);
+    return NULL;
+  }
+  if (class_ > OURO_ACYCLICS) clear_headers(pool, &run);
   set_all_free(pool);
   publish(pool, &run);
   /* Of a clean run, pages count as taken when blocks in them are. */
@@ -89,6 +130,7 @@ void ouro__pool_delete(ouro__pool *pool) {
   ouro__hot_bins[unit] = 0;
   for (uint32_t part = 0; part < units; part++) ouro__store_relaxed(&pool[part].kind, OURO_KIND_NONE);
   ouro__meta_free((void *)pool->bits, bits_bytes(pool));
+  if (ouro__is_container_class(pool->class_)) side_delete(pool);
   ouro__units_put(unit, units, true, clean);
 }
 

@@ -7,6 +7,9 @@
 /* Free a block of a private heap's pool. false: it is free already. */
 bool ouro__private_free(ouro__pool *pool, unsigned index);
 
+/* Free a block of a pool that is in no private heap, past the caches. false: it is free already. */
+bool ouro__put_without_cache(ouro__pool *pool, unsigned index);
+
 /* Take one block straight from a heap, private or not, without a cache; NULL: no memory. */
 void *ouro__heap_take_one(ouro_heap *heap, unsigned class_);
 

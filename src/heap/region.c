@@ -6,10 +6,10 @@
  * heap uses. Where that stretch cannot be used (other address layouts, emulators, sanitizers), a range is reserved instead,
  * the largest that the system grants.
  *
- *   start        + arenas' table     + bins         + pools               base (aligned)
- *   |  arenas[]  |     bins[]        |   pools[]    |     (unused)        |  arena 0 | arena 1 | ...
+ *   start        + arenas' table     + bins         + pools     + sides        base (aligned)
+ *   |  arenas[]  |     bins[]        |   pools[]    |   sides[]  |  (unused)  |  arena 0 | arena 1 | ...
  *
- * arenas[] and pools[] are mapped in steps, as arenas come; bins[] at once, since every free looks there before it knows whether an
+ * arenas[], pools[] and sides[] are mapped in steps, as arenas come; bins[] at once, since every free looks there before it knows whether an
  * address is the heap's. */
 #include "heap/region.h"
 
@@ -18,6 +18,7 @@
 uintptr_t ouro__hot_base;
 size_t ouro__hot_units;
 uint16_t *ouro__hot_bins;
+ouro__side *ouro__hot_sides;
 ouro__region ouro__the_region;
 uint32_t ouro__region_arenas_max;
 
@@ -25,12 +26,13 @@ uint32_t ouro__region_arenas_max;
 
 static bool reserved;       /* the whole range is reserved: commit instead of map */
 static bool first_mapped;   /* arena 0 is mapped already: it was the trial of the place */
-static size_t mapped[3];    /* bytes of each table that are mapped */
+static size_t mapped[4];    /* bytes of each table that are mapped */
 
-enum { TABLE_ARENAS, TABLE_BINS, TABLE_POOLS, TABLES };
+enum { TABLE_ARENAS, TABLE_BINS, TABLE_POOLS, TABLE_SIDES, TABLES };
 
 static const size_t entry_bytes[TABLES] = {
-    sizeof(ouro__arena), sizeof(uint16_t) * OURO_ARENA_UNITS, sizeof(ouro__pool) * OURO_ARENA_UNITS};
+    sizeof(ouro__arena), sizeof(uint16_t) * OURO_ARENA_UNITS, sizeof(ouro__pool) * OURO_ARENA_UNITS,
+    sizeof(ouro__side) * OURO_ARENA_UNITS};
 
 static char *table_address[TABLES];
 
@@ -43,13 +45,16 @@ static ouro__os_result make_usable(char *address, size_t size) {
   return ouro__os_commit(address, size) ? OURO_OS_DONE : OURO_OS_REFUSED;
 }
 
+/* Of the others little is touched. */
+static bool is_counted(int table) { return table == TABLE_ARENAS || table == TABLE_POOLS; }
+
 static ouro__os_result grow_tables(uint32_t arenas) {
   for (int table = 0; table < TABLES; table++) {
     size_t wanted = table_bytes(table, table == TABLE_BINS ? ouro__region_arenas_max : arenas);
     if (wanted <= mapped[table]) continue;
     ouro__os_result result = make_usable(table_address[table] + mapped[table], wanted - mapped[table]);
     if (result != OURO_OS_DONE) return result;
-    if (table != TABLE_BINS) ouro__add_relaxed(&ouro__meta_bytes, wanted - mapped[table]); /* of bins little is touched */
+    if (is_counted(table)) ouro__add_relaxed(&ouro__meta_bytes, wanted - mapped[table]);
     mapped[table] = wanted;
   }
   return OURO_OS_DONE;
@@ -65,6 +70,7 @@ static uintptr_t lay_out(uintptr_t start, uint32_t arenas) {
   ouro__the_region.arenas = (ouro__arena *)table_address[TABLE_ARENAS];
   ouro__hot_bins = (uint16_t *)table_address[TABLE_BINS];
   ouro__the_region.pools = (ouro__pool *)table_address[TABLE_POOLS];
+  ouro__hot_sides = (ouro__side *)table_address[TABLE_SIDES];
   ouro__hot_base = ouro__round_up(start, OURO_ARENA_BYTES);
   ouro__region_arenas_max = arenas;
   return ouro__hot_base + arenas * OURO_ARENA_BYTES;
@@ -92,7 +98,7 @@ static void unmap_tables(void) {
   for (int table = 0; table < TABLES; table++) {
     if (!mapped[table]) continue;
     ouro__os_unmap(table_address[table], mapped[table]);
-    if (table != TABLE_BINS) ouro__sub_relaxed(&ouro__meta_bytes, mapped[table]);
+    if (is_counted(table)) ouro__sub_relaxed(&ouro__meta_bytes, mapped[table]);
     mapped[table] = 0;
   }
 }

@@ -20,7 +20,7 @@ static int add_pool(const ouro__pool_view *view, void *arg) {
     sums->large_bytes += view->block_bytes;
     return 0;
   }
-  ouro__class_sums *class_ = &sums->classes[view->class_];
+  ouro__class_sums *class_ = &sums->classes[ouro__base_class(view->class_)];
   class_->pools++;
   class_->out += view->blocks - view->nfree;
   class_->free += view->nfree;
@@ -45,11 +45,11 @@ static void add_caches(ouro__sums *sums) {
   for (const ouro__cache *cache = ouro__caches; cache; cache = cache->next) {
     sums->threads++;
     for (unsigned class_ = 1; class_ < OURO_CLASSES; class_++) {
-      sums->classes[class_].cached += ouro__bin_count(cache, class_);
+      sums->classes[ouro__base_class(class_)].cached += ouro__bin_count(cache, class_);
     }
   }
   ouro__release(&ouro__heaps_lock);
-  for (unsigned class_ = 1; class_ < OURO_CLASSES; class_++) {
+  for (unsigned class_ = 1; class_ < OURO_RAW_CLASSES; class_++) {
     ouro__class_sums *it = &sums->classes[class_];
     if (it->cached > it->out) it->cached = it->out;
   }
@@ -64,7 +64,7 @@ void ouro__sum_all(ouro__sums *sums, bool wait) {
 
 void ouro__stats_from(const ouro__sums *sums, ouro_heap_stats *stats) {
   *stats = (ouro_heap_stats){.struct_size = sizeof *stats};
-  for (unsigned class_ = 1; class_ < OURO_CLASSES; class_++) {
+  for (unsigned class_ = 1; class_ < OURO_RAW_CLASSES; class_++) {
     const ouro__class_sums *it = &sums->classes[class_];
     size_t size = ouro__class_size(class_);
     stats->blocks_live += it->out - it->cached;
@@ -97,11 +97,11 @@ int ouro_heap_stats_get(ouro_heap_stats *stats) {
   return OURO_OK;
 }
 
-unsigned ouro_class_count(void) { return OURO_CLASSES - 1; }
+unsigned ouro_class_count(void) { return OURO_RAW_CLASSES - 1; }
 
 int ouro_class_stats_get(unsigned index, ouro_class_stats *stats) {
   ouro__sums sums;
-  if (!stats || stats->struct_size != sizeof *stats || index >= OURO_CLASSES - 1) return OURO_EINVAL;
+  if (!stats || stats->struct_size != sizeof *stats || index >= OURO_RAW_CLASSES - 1) return OURO_EINVAL;
   ouro__sum_all(&sums, true);
   const ouro__class_sums *it = &sums.classes[index + 1];
   *stats = (ouro_class_stats){.struct_size = sizeof *stats, .block_size = ouro__class_size(index + 1), .pools = it->pools,

@@ -10,7 +10,7 @@ typedef struct ouro__class_sums {
 
 typedef struct ouro__sums {
   bool wait; /* for locks; otherwise what is locked is left out */
-  ouro__class_sums classes[OURO_CLASSES];
+  ouro__class_sums classes[OURO_RAW_CLASSES]; /* of all kinds, by size */
   size_t large_blocks, large_bytes, threads;
 } ouro__sums;
 

@@ -11,8 +11,13 @@ typedef struct writer {
   int error;
   bool comma;
   size_t used;
+  bool handler;
   char buffer[512];
 } writer;
+
+static _Atomic(const ouro__stats_part *) part_above;
+
+void ouro__stats_add(const ouro__stats_part *part) { ouro__store_release(&part_above, part); }
 
 static void flush(writer *out) {
   if (!out->error && out->used && out->write(out->arg, out->buffer, out->used)) out->error = OURO_ESTOP;
@@ -39,6 +44,13 @@ static void put_hex(writer *out, uint64_t number) {
   ouro__text text = {digits, sizeof digits - 1};
   ouro__text_hex(&text, number);
   put(out, digits);
+}
+
+static void put_for_part(void *out, const char *text) { put(out, text); }
+
+static void write_part(writer *out, enum ouro_format format) {
+  const ouro__stats_part *part = ouro__load_acquire(&part_above);
+  if (part) part->write(format, out->handler, put_for_part, out);
 }
 
 /* ---------------------------------------------------------------- JSON */
@@ -110,9 +122,11 @@ static void write_json(writer *out, const ouro__sums *sums, const ouro_heap_stat
   put_num(out, (uint64_t)ouro__os_pid());
   put(out, ",\n \"heap\":{");
   for (int i = 0; i < HEAP_FIELDS; i++) field(out, heap_fields[i].name, heap_field(stats, i));
-  put(out, "},\n \"classes\":[");
+  put(out, "}");
+  write_part(out, OURO_FORMAT_JSON);
+  put(out, ",\n \"classes\":[");
   out->comma = false;
-  for (unsigned class_ = 1; class_ < OURO_CLASSES; class_++) {
+  for (unsigned class_ = 1; class_ < OURO_RAW_CLASSES; class_++) {
     if (!sums->classes[class_].pools) continue;
     json_class(out, class_, &sums->classes[class_]);
     out->comma = true;
@@ -146,7 +160,7 @@ static void write_text(writer *out, const ouro__sums *sums, const ouro_heap_stat
     put(out, "\n");
   }
   put(out, "   size     pools      live      free    cached    returned\n");
-  for (unsigned class_ = 1; class_ < OURO_CLASSES; class_++) {
+  for (unsigned class_ = 1; class_ < OURO_RAW_CLASSES; class_++) {
     const ouro__class_sums *it = &sums->classes[class_];
     if (!it->pools) continue;
     column(out, ouro__class_size(class_), 7);
@@ -157,15 +171,16 @@ static void write_text(writer *out, const ouro__sums *sums, const ouro_heap_stat
     column(out, it->returned, 12);
     put(out, "\n");
   }
+  write_part(out, OURO_FORMAT_TEXT);
 }
 
 /* ---------------------------------------------------------------- both */
 
-static int stats_write(enum ouro_format format, ouro_write_fn write, void *arg, bool wait) {
+static int stats_write(enum ouro_format format, ouro_write_fn write, void *arg, bool wait, bool handler) {
   if (!write || (format != OURO_FORMAT_TEXT && format != OURO_FORMAT_JSON)) return OURO_EINVAL;
   ouro__sums sums;
   ouro_heap_stats stats;
-  writer out = {.write = write, .arg = arg};
+  writer out = {.write = write, .arg = arg, .handler = handler};
   ouro__sum_all(&sums, wait);
   ouro__stats_from(&sums, &stats);
   (format == OURO_FORMAT_JSON ? write_json : write_text)(&out, &sums, &stats);
@@ -174,9 +189,13 @@ static int stats_write(enum ouro_format format, ouro_write_fn write, void *arg, 
 }
 
 int ouro_stats_write(enum ouro_format format, ouro_write_fn write, void *arg) {
-  return stats_write(format, write, arg, true);
+  return stats_write(format, write, arg, true, false);
+}
+
+int ouro__stats_write_nowait(enum ouro_format format, ouro_write_fn write, void *arg) {
+  return stats_write(format, write, arg, false, false);
 }
 
 int ouro__stats_write_signal(enum ouro_format format, ouro_write_fn write, void *arg) {
-  return stats_write(format, write, arg, false);
+  return stats_write(format, write, arg, false, true);
 }

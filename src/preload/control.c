@@ -40,6 +40,8 @@ static struct {
   char report[CONTROL_PATH_BYTES / 2];    /* as in OURO_CONF; empty for none */
   bool only_parent;                       /* parent:PID was given: children of fork take no part */
   ouro__control_page *page;               /* NULL: none */
+  _Atomic(const ouro__stats_part *) library; /* of a libouro in the program that has objects; NULL: none */
+  sigset_t blocked;                       /* signals that were blocked at the start */
   _Atomic uint32_t writing;               /* 1: somebody writes a slot, or none shall be written any more */
   uint64_t written_ns, cost_ns;           /* when the last slot was begun, and how long it took; under `writing` */
 } control;
@@ -81,12 +83,16 @@ static int write_to_fd(void *arg, const char *text, size_t length) {
   return 0;
 }
 
-/* What is locked at this moment is left out rather than waited for, here and in slots: the caller may be a signal handler, or
- * exit called by one, above the code that holds the lock. */
-static void write_text(void) {
+/* What is locked at this moment is left out rather than waited for: the caller may be a signal handler, or exit called by one,
+ * above the code that holds the lock. */
+static void write_heap(enum ouro_format format, bool handler, ouro_write_fn write, void *arg) {
+  (handler ? ouro__stats_write_signal : ouro__stats_write_nowait)(format, write, arg);
+}
+
+static void write_text(bool handler) {
   int fd = open_report();
   if (fd < 0) return;
-  ouro__stats_write_signal(OURO_FORMAT_TEXT, write_to_fd, &fd);
+  write_heap(OURO_FORMAT_TEXT, handler, write_to_fd, &fd);
   if (fd != STDERR_FILENO) close(fd);
 }
 
@@ -108,11 +114,11 @@ static int write_to_slot(void *arg, const char *text, size_t length) {
 }
 
 /* pre: `writing` is held. The older slot is filled, then made the newest. */
-static void write_slot(ouro__control_page *page, uint32_t reason) {
+static void write_slot(ouro__control_page *page, uint32_t reason, bool handler) {
   uint32_t index = ouro__load_relaxed(&page->writes) % 2;
   slot_writer slot = {(char *)page + OURO_CONTROL_PAGE_BYTES + index * OURO_CONTROL_SLOT_BYTES, 0};
   control.written_ns = ouro__os_now_ns();
-  ouro__stats_write_signal(OURO_FORMAT_JSON, write_to_slot, &slot);
+  write_heap(OURO_FORMAT_JSON, handler, write_to_slot, &slot);
   control.cost_ns = ouro__os_now_ns() - control.written_ns;
   ouro__store_relaxed(&page->slots[index].length, slot.length);
   ouro__store_relaxed(&page->slots[index].reason, reason);
@@ -137,7 +143,7 @@ static void answer(ouro__control_page *page) {
   if (!asked || !begin_writing()) return;
   bool away = ouro__python_is_away();
   if (!away && is_asked(page, asked)) {
-    write_slot(page, OURO_CONTROL_ASKED);
+    write_slot(page, OURO_CONTROL_ASKED, false);
     ouro__store_relaxed(&page->answered, asked);
   }
   if (!away || control.written_ns == 0) end_writing();
@@ -158,6 +164,12 @@ static void refresh(ouro__control_page *page) {
   ouro__store_relaxed(&to->arenas, now.arenas);
   ouro__store_relaxed(&to->pools, now.pools);
   ouro__store_relaxed(&to->threads, now.threads);
+  const ouro__stats_part *library = ouro__load_acquire(&control.library);
+  if (library) {
+    library->counters(&now);
+    ouro__store_relaxed(&page->library_held, now.bytes_held);
+    ouro__store_relaxed(&page->library_held_peak, now.bytes_held_peak);
+  }
   ouro__store_relaxed(&page->refreshed_ns, ouro__os_now_ns());
 }
 
@@ -241,14 +253,22 @@ static void on_signal(int number) {
   if (page) {
     refresh(page);
     if (begin_writing()) {
-      write_slot(page, OURO_CONTROL_SIGNAL);
+      write_slot(page, OURO_CONTROL_SIGNAL, true);
       end_writing();
     }
     ouro__add_relaxed(&page->signals, 1);
   } else if (!control.directory[0]) {
-    write_text();
+    write_text(true);
   }
   errno = saved_errno;
+}
+
+/* From a libouro in the program, see heap/heap.h; the first one that has objects. */
+__attribute__((visibility("default"))) ouro__tick_fn ouro_preload_join_1(const ouro__stats_part *part) {
+  const ouro__stats_part *none = NULL;
+  if (!atomic_compare_exchange_strong(&control.library, &none, part)) return NULL;
+  ouro__stats_add(part);
+  return tick;
 }
 
 /* Only where the program left the signal alone so far. It may still take it for itself, with its first sigaction. */
@@ -296,15 +316,31 @@ static void refresh_at_exit(ouro__control_page *page) {
   ouro__python_describe(&page->python, 1);
 }
 
+/* Does exit come from a signal handler? That has its signal blocked, or runs on a stack of its own. (What blocks signals in order to
+ * wait for them has no handler for them.) */
+static bool in_handler(void) {
+  sigset_t blocked;
+  stack_t stack;
+  if (sigaltstack(NULL, &stack) == 0 && stack.ss_flags & SS_ONSTACK) return true;
+  if (pthread_sigmask(SIG_SETMASK, NULL, &blocked) != 0) return false;
+  for (int number = 1; number < NSIG; number++) {
+    struct sigaction action;
+    if (sigismember(&blocked, number) != 1 || sigismember(&control.blocked, number) == 1) continue;
+    if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN) return true;
+  }
+  return false;
+}
+
 /* After the program's own atexit functions. The destructors of libraries loaded before may still allocate. */
 __attribute__((destructor)) static void at_exit(void) {
   int saved_errno = errno;
-  if (control.report[0]) write_text();
+  bool handler = in_handler();
+  if (control.report[0]) write_text(handler);
   ouro__control_page *page = own_page();
   if (page) {
     refresh_at_exit(page);
     bool kept = page->python.memory != OURO_PYTHON_NONE && ouro__load_relaxed(&page->writes) > 0;
-    if (!kept && begin_writing()) write_slot(page, OURO_CONTROL_AT_EXIT);
+    if (!kept && begin_writing()) write_slot(page, OURO_CONTROL_AT_EXIT, handler);
     ouro__store_relaxed(&page->exited_ns, ouro__os_now_ns());
     ouro__store_release(&page->state, OURO_CONTROL_EXITED);
   }
@@ -315,6 +351,7 @@ void ouro__control_start(void) {
   char value[16];
   conf_value("report", control.report, sizeof control.report);
   conf_value("run-dir", control.directory, sizeof control.directory);
+  pthread_sigmask(SIG_SETMASK, NULL, &control.blocked);
   bool on_signal = conf_value("signal", value, sizeof value) && strcmp(value, "usr2") == 0;
   control.only_parent = conf_value("parent", value, sizeof value);
   if (control.only_parent && atoi(value) != getppid()) {

@@ -106,6 +106,7 @@ typedef struct ouro__control_page {
   _Atomic uint64_t user_us, system_us;           /* processor time of this process alone */
   ouro__python_info python;                      /* written at the start and, before `state` changes, at exit */
   char command[OURO_CONTROL_COMMAND_BYTES];      /* arguments, each ended by NUL, cut to fit; ends with two NULs */
+  _Atomic uint64_t library_held, library_held_peak; /* bytes; of the libouro that the program uses for objects, if it does */
 } ouro__control_page;
 
 /* The constructor of the preload library calls these two, in this order, before the program's first instruction. */

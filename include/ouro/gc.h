@@ -1,0 +1,147 @@
+/* ouro/gc.h - the collector: what counts cannot free.
+ *
+ * It is CPython's (3.15, without the parts that are Python's own): three GENERATIONS, 0 the youngest. An object of a type that owns
+ * references is TRACKED, and begins in generation 0; what survives a collection of its generation moves to the next one. A
+ * collection of a generation takes all younger ones with it: for each object of the set it subtracts from the count the references that
+ * come from inside the set; what has more is held from outside; what cannot be reached from there is garbage.
+ *
+ * It runs at safepoints alone: ouro_safepoint(), where one is due, and ouro_gc_collect(). Never inside an allocation.
+ *
+ * The order in which garbage goes (PEP 442, and CPython's gh-135552):
+ *   1. weak references with a callback to garbage are cleared, and the callbacks of those that are not garbage themselves called
+ *   2. finalizers run, each object's once
+ *   3. what was resurrected is kept, with all that it reaches: the test is done again over what was condemned
+ *   4. weak references without a callback, and those made meanwhile, are cleared, without callbacks
+ *   5. references are cleared, and with them the objects go
+ * Within each step the order between objects is not specified.
+ *
+ * Threads: as <ouro/object.h>. Functions here may be called from finalizers and callbacks; a collection inside one does nothing. */
+#ifndef OURO_GC_H
+#define OURO_GC_H
+
+#include "object.h"
+
+OURO_BEGIN_DECLS
+
+#define OURO_GENERATIONS 3
+
+/* Where a collection may happen: call it in loops that make objects, where everything that must live on is held by a counted reference.
+ * Calls: finalizers and callbacks of weak references, where a collection was due.
+ * Cost:  two loads, a comparison. */
+static inline void ouro_safepoint(void) {
+  if (OURO__LIKELY(ouro__at.made <= ouro__at.limit)) return;
+  ouro__safepoint_slow();
+}
+
+/* Collect `generation` and all younger ones, now, also while automatic collection is disabled.
+ * Returns the number of objects found to be garbage, uncollectable ones included; 0 inside another collection; OURO_EINVAL. Memory that
+ * the collector lacks for its own tables makes it keep garbage, not fail.
+ * Calls:   finalizers, callbacks of weak references, releases, and functions of ouro_gc_callback_add.
+ * Cost:    O(objects of the generations and their references). */
+OURO_API ptrdiff_t ouro_gc_collect(int generation);
+
+/* Automatic collection: on at first. Each returns whether it was on before. */
+OURO_API bool ouro_gc_enable(void);
+OURO_API bool ouro_gc_disable(void);
+OURO_API bool ouro_gc_is_enabled(void);
+
+/* A collection of generation 0 is due when more than threshold[0] tracked objects were made than freed since the last one; of 1 when
+ * 0 was collected more than threshold[1] times; of 2 when 1 was more than threshold[2] times, and objects that wait in it for their
+ * first full collection are more than a quarter of those that survived the last. Default 2000, 10, 10. threshold[0] 0: never.
+ * Errors: OURO_EINVAL for NULL or a negative number. */
+OURO_API int ouro_gc_set_threshold(const int threshold[OURO_GENERATIONS]);
+OURO_API void ouro_gc_get_threshold(int threshold[OURO_GENERATIONS]);
+OURO_API void ouro_gc_get_count(int count[OURO_GENERATIONS]);
+
+/* What the collections of each generation did since the program began. */
+typedef struct ouro_gc_stats {
+  uint64_t collections;
+  uint64_t collected;     /* objects freed */
+  uint64_t uncollectable; /* objects found that were not freed */
+  uint64_t candidates;    /* objects looked at */
+  uint64_t duration_ns;   /* in all */
+  uint64_t longest_ns;    /* the longest one */
+} ouro_gc_stats;
+OURO_API void ouro_gc_get_stats(ouro_gc_stats stats[OURO_GENERATIONS]);
+
+/* ---------------------------------------------------------------- looking */
+
+/* Call `visit` for each tracked object of a generation, -1: of all, frozen ones included; borrowed. It returns 0 to go on. What it
+ * does to objects is undefined but for ouro_incref. Objects that a running collection has condemned are not shown.
+ * Returns 0, OURO_ESTOP, or OURO_EINVAL. */
+OURO_API int ouro_gc_get_objects(int generation, ouro_object_fn visit, void *arg);
+
+/* The tracked objects that refer to any of `count` objects. Cost: O(all objects and references). */
+OURO_API int ouro_gc_get_referrers(void *const *objects, size_t count, ouro_object_fn visit, void *arg);
+
+/* The objects that any of `count` objects refer to, once for each reference. */
+OURO_API int ouro_gc_get_referents(void *const *objects, size_t count, ouro_object_fn visit, void *arg);
+
+/* Does the collector watch it? Not: objects of types without references; those that it has untracked, since they are immutable and hold
+ * nothing that is tracked; those of ouro_gc_untrack. */
+OURO_API bool ouro_gc_is_tracked(const void *object);
+
+/* Has its finalizer been called? */
+OURO_API bool ouro_gc_is_finalized(const void *object);
+
+/* Stop, and start again, to watch one object: for who knows that it is in no cycle. Tracking an object puts it in generation 0; of a
+ * type that is never tracked: OURO_EINVAL. */
+OURO_API void ouro_gc_untrack(void *object);
+OURO_API int ouro_gc_track(void *object);
+
+/* ---------------------------------------------------------------- freezing */
+
+/* Move all tracked objects out of the generations: they are not looked at until ouro_gc_unfreeze, which puts them in the oldest. For
+ * what a program loads at its start, and before fork. */
+OURO_API void ouro_gc_freeze(void);
+OURO_API void ouro_gc_unfreeze(void);
+OURO_API size_t ouro_gc_get_freeze_count(void);
+
+/* ---------------------------------------------------------------- callbacks, debugging, garbage */
+
+typedef struct ouro_gc_info {
+  bool stop;              /* false: a collection begins, and the figures are 0 */
+  int generation;
+  size_t collected, uncollectable, candidates;
+  uint64_t duration_ns;
+} ouro_gc_info;
+typedef void (*ouro_gc_fn)(const ouro_gc_info *info, void *arg);
+
+/* Have `fn` called before and after each collection, in the order of adding.
+ * Errors: OURO_ENOMEM; OURO_EINVAL for NULL, or, when removing, for a pair that is not there. */
+OURO_API int ouro_gc_callback_add(ouro_gc_fn fn, void *arg);
+OURO_API int ouro_gc_callback_remove(ouro_gc_fn fn, void *arg);
+
+enum ouro_gc_debug {
+  OURO_GC_DEBUG_STATS = 1,          /* say what each collection did */
+  OURO_GC_DEBUG_COLLECTABLE = 2,    /* name each object found that is freed */
+  OURO_GC_DEBUG_UNCOLLECTABLE = 4,  /* name each that is not */
+  OURO_GC_DEBUG_SAVEALL = 32,       /* put all garbage on the garbage list instead of freeing it */
+  OURO_GC_DEBUG_LEAK = 38,          /* all but the statistics */
+};
+/* What is said goes to `write`, or to file descriptor 2 where that is NULL. Errors: OURO_EINVAL for a flag that does not exist. */
+OURO_API int ouro_gc_set_debug(unsigned flags);
+OURO_API unsigned ouro_gc_get_debug(void);
+OURO_API void ouro_gc_set_debug_writer(void (*write)(void *arg, const char *text, size_t length), void *arg);
+
+/* The garbage list: what could not be freed (OURO_TYPE_UNCOLLECTABLE), or should not be (OURO_GC_DEBUG_SAVEALL). It owns what it holds.
+ * at: borrowed; NULL where `index` is too large. clear: releases all. */
+OURO_API size_t ouro_gc_garbage_count(void);
+OURO_API void *ouro_gc_garbage_at(size_t index);
+OURO_API void ouro_gc_garbage_clear(void);
+
+/* ---------------------------------------------------------------- checking */
+
+/* Look at every object, count, edge and state bit. Returns the number of things wrong, 0 for a sound heap, and what is wrong with the
+ * first in `text` (which may be NULL). It can prove wrong: a count below the references found; a reference to what is no live object;
+ * a visit function that shows a slot twice, or other slots when asked again; a state that contradicts the object.
+ * Cost: O(all objects and references), and memory for a table of all objects. */
+OURO_API size_t ouro_gc_verify(char *text, size_t text_size);
+
+/* Collect generation 2 at each safepoint, also the implicit ones of tests: 1; verify as well: 2; 0: as usual. Also by
+ * OURO_CONF=gc_stress:1. For tests: whatever keeps a borrowed reference too long is found soon. */
+OURO_API void ouro_gc_set_stress(int level);
+
+OURO_END_DECLS
+
+#endif

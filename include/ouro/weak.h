@@ -1,0 +1,75 @@
+/* ouro/weak.h - weak references: to see an object as long as somebody else keeps it.
+ *
+ * A WEAK REFERENCE is an object itself. It does not count; when its object (its REFERENT) goes, it is cleared, and its callback is
+ * called. Those without a callback are shared: there is one for each object, however often it is asked for. An object that nobody
+ * refers to weakly pays nothing: the lists are in a table beside, behind a bit of the header.
+ *
+ * As in CPython: callbacks run after the finalizer and after all weak references to the object have been cleared, the newest first;
+ * a weak reference that goes before its referent takes its callback with it; one that is garbage together with its referent is not
+ * called. Collections: see the order in <ouro/gc.h>. */
+#ifndef OURO_WEAK_H
+#define OURO_WEAK_H
+
+#include "object.h"
+
+OURO_BEGIN_DECLS
+
+typedef struct ouro_weak ouro_weak;
+
+/* `weak` is borrowed, and dead already; `data` and `held` are what was given when it was made. */
+typedef void (*ouro_weak_fn)(ouro_weak *weak, void *data, void *held);
+
+/* A weak reference to `object`, the one that all share.
+ * Ownership: new.
+ * Errors:    NULL, errno ENOMEM, EPERM.
+ * Cost:      O(1) expected. */
+OURO_API ouro_ref ouro_weak_new(void *object) OURO_ATTR_NEW;
+
+/* One of its own, with a callback. `data` is handed to the callback, untouched; `held` is an object, or NULL, that the weak reference
+ * keeps alive and that the collector sees. */
+OURO_API ouro_ref ouro_weak_new_callback(void *object, ouro_weak_fn callback, void *data, void *held) OURO_ATTR_NEW;
+
+/* A new strong reference to the referent; NULL (OURO_NULL) where it has gone or is just being freed. */
+OURO_API ouro_ref ouro_weak_get(ouro_weak *weak) OURO_ATTR_NEW;
+OURO_API bool ouro_weak_is_dead(const ouro_weak *weak);
+
+/* How many weak references there are to an object; the first `room` of them, borrowed, the shared one first, then the newest. */
+OURO_API size_t ouro_weak_count(const void *object);
+OURO_API size_t ouro_weak_list(const void *object, ouro_weak **out, size_t room);
+
+/* Has it a callback that has not been called? */
+OURO_API bool ouro_weak_has_callback(const ouro_weak *weak);
+
+/* The types, to tell weak references from other objects. */
+OURO_API extern ouro_type ouro_weak_type;          /* shared ones */
+OURO_API extern ouro_type ouro_weak_callback_type; /* those with a callback; derived from ouro_weak_type */
+
+/* ---------------------------------------------------------------- finalizers of others (weakref.finalize)
+ *
+ * To have something done when an object goes, without being its type: once, at its death or at the program's exit, whichever comes
+ * first. What dies at once runs the newest first; at exit likewise, and those added meanwhile are run next. */
+
+typedef struct ouro_finalizer ouro_finalizer; /* an object */
+typedef void (*ouro_finalizer_fn)(void *data, void *held);
+
+/* Ownership: new; the library keeps another reference until it has run, so that the caller may release his at once. `held` (or NULL) is
+ *            kept alive until then; if it leads to `object`, that never goes.
+ * Errors:    NULL, errno ENOMEM, EPERM, EINVAL. */
+OURO_API ouro_ref ouro_finalize(void *object, ouro_finalizer_fn fn, void *data, void *held);
+
+/* Run it now; false where it has run or was detached. */
+OURO_API bool ouro_finalizer_call(ouro_finalizer *finalizer);
+/* Let it never run; false where it has run or was detached before. */
+OURO_API bool ouro_finalizer_detach(ouro_finalizer *finalizer);
+OURO_API bool ouro_finalizer_is_alive(const ouro_finalizer *finalizer);
+/* A new reference to its object; NULL where that has gone or the finalizer is not alive. */
+OURO_API ouro_ref ouro_finalizer_peek(ouro_finalizer *finalizer) OURO_ATTR_NEW;
+/* Shall it run at exit? True at first. */
+OURO_API void ouro_finalizer_set_atexit(ouro_finalizer *finalizer, bool at_exit);
+OURO_API bool ouro_finalizer_atexit(const ouro_finalizer *finalizer);
+/* Run all that are to run at exit, now; exit itself calls it. */
+OURO_API void ouro_finalizers_run(void);
+
+OURO_END_DECLS
+
+#endif

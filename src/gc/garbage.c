@@ -1,0 +1,142 @@
+/* gc/garbage.c - what happens to the condemned, in the order that <ouro/gc.h> promises.
+ *
+ * Whoever is condemned has the state OURO_STATE_TRASH, and is found by walking: there is no list, and so no memory that could be missing.
+ * What runs in between may free the condemned, and even make new objects in their place; those have other states. */
+#include "gc/gc.h"
+
+typedef struct disposal {
+  ouro__scope scope;
+  size_t finalizers, weak; /* of the condemned: how many have a finalizer to run, and how many are referred to weakly */
+  size_t unfree;           /* how many are of types that are never collected */
+  ouro_weak *chain;        /* weak references whose callbacks are to be called */
+} disposal;
+
+static void each(const disposal *it, ouro__each_fn fn) {
+  ouro__each_in_state(it->scope, OURO_STATE_TRASH, fn, (void *)(uintptr_t)it);
+}
+
+static void survey(ouro_object *object, uint8_t *state, void *arg) {
+  disposal *it = arg;
+  unsigned traits = ouro__traits(object);
+  (void)state;
+  it->finalizers += traits & OURO_D_FINALIZE && !ouro__has(object, OURO_FINALIZED);
+  it->weak += ouro__has(object, OURO_WEAK) || ouro_type_of(object) == &ouro_weak_callback_type;
+  it->unfree += (traits & OURO_D_UNCOLLECTABLE) != 0;
+}
+
+/* ---------------------------------------------------------------- what is never collected, and all that it reaches */
+
+static void set_aside(ouro_object *object, uint8_t *state, void *arg) {
+  (void)arg;
+  if (!(ouro__traits(object) & OURO_D_UNCOLLECTABLE)) return;
+  *state = OURO_STATE_PENDING;
+  if (ouro__gc.debug & OURO_GC_DEBUG_UNCOLLECTABLE) ouro__gc_say_object("uncollectable", object);
+  ouro__gc_keep(object);
+}
+
+static size_t spare_uncollectable(disposal *it) {
+  if (!it->unfree) return 0;
+  each(it, set_aside);
+  return ouro__spare(it->scope, OURO_STATE_OLD);
+}
+
+/* ---------------------------------------------------------------- weak references and finalizers */
+
+static bool is_trash(const ouro_object *object) {
+  const uint8_t *state = ouro__state(object);
+  return state && *state == OURO_STATE_TRASH;
+}
+
+static void clear_with_callback(ouro_object *object, uint8_t *state, void *arg) {
+  disposal *it = arg;
+  (void)state;
+  ouro__weak_silence(object);
+  if (ouro__has(object, OURO_WEAK)) it->chain = ouro__weak_condemned(object, is_trash, it->chain);
+}
+
+static void call_callbacks(disposal *it) {
+  if (!it->weak) return;
+  each(it, clear_with_callback);
+  ouro__weak_call(it->chain);
+}
+
+static void finalize(ouro_object *object, uint8_t *state, void *arg) {
+  (void)state;
+  (void)arg;
+  if (!(ouro__traits(object) & OURO_D_FINALIZE) || ouro__has(object, OURO_FINALIZED)) return;
+  ouro_incref(object);
+  ouro__finalize(object);
+  ouro_decref(object);
+}
+
+static void clear_weak(ouro_object *object, uint8_t *state, void *arg) {
+  (void)state;
+  (void)arg;
+  if (ouro__has(object, OURO_WEAK)) ouro__weak_clear(object);
+}
+
+/* ---------------------------------------------------------------- the end */
+
+static void save(ouro_object *object, uint8_t *state, void *arg) {
+  (void)arg;
+  *state = OURO_STATE_OLD;
+  ouro__gc_keep(object);
+}
+
+/* Whoever is still there after this is old. */
+static void clear(ouro_object *object, uint8_t *state) {
+  const ouro_type *type = ouro_type_of(object);
+  *state = OURO_STATE_OLD;
+  if (ouro_is_deferred(object)) ouro__set_owner(object, OURO_FIRST_THREAD); /* from now on its last reference counts */
+  ouro_incref(object);
+  if (type->ouro__derived.flags & OURO_D_SCATTERED) {
+    ouro__clear_all(object);
+  } else {
+    ouro_object **slot = ouro__slot_at(object, type->ouro__derived.first);
+    for (uint32_t i = 0; i < type->ouro__derived.slots; i++) ouro_clear(&slot[i]);
+  }
+  ouro_decref(object);
+}
+
+static void clear_mutable(ouro_object *object, uint8_t *state, void *arg) {
+  (void)arg;
+  if (!(ouro__traits(object) & OURO_D_IMMUTABLE)) clear(object, state);
+}
+
+static void clear_rest(ouro_object *object, uint8_t *state, void *arg) {
+  (void)arg;
+  clear(object, state);
+}
+
+static void name_collectable(ouro_object *object, uint8_t *state, void *arg) {
+  (void)state;
+  (void)arg;
+  ouro__gc_say_object("collectable", object);
+}
+
+/* Finalizers and callbacks may have brought some back, and whatever these reach. */
+static size_t test_again(const disposal *it, size_t condemned) {
+  bool ran = it->finalizers || it->chain;
+  return ran ? ouro__test(it->scope, OURO_STATE_TRASH, OURO_STATE_TRASH, OURO_STATE_OLD).garbage : condemned;
+}
+
+ouro__outcome ouro__dispose(ouro__scope scope, size_t condemned) {
+  disposal it = {.scope = scope};
+  ouro__outcome outcome = {0, 0};
+  each(&it, survey);
+  outcome.uncollectable = spare_uncollectable(&it);
+  condemned -= outcome.uncollectable;
+  if (ouro__gc.debug & OURO_GC_DEBUG_COLLECTABLE) each(&it, name_collectable);
+  call_callbacks(&it);
+  if (it.finalizers) each(&it, finalize);
+  condemned = test_again(&it, condemned);
+  outcome.collected = condemned;
+  if (it.weak || it.finalizers) each(&it, clear_weak);
+  if (ouro__gc.debug & OURO_GC_DEBUG_SAVEALL) {
+    each(&it, save);
+  } else {
+    each(&it, clear_mutable);
+    each(&it, clear_rest);
+  }
+  return outcome;
+}

@@ -1,0 +1,100 @@
+/* gc/gc.h - the collector, to itself and the layers above.
+ *
+ *   collect.c  generations: when, and what is counted about it          count.c    the exact test: what of a set is garbage
+ *   garbage.c  what happens to garbage, in order                       look.c     what programs may ask, and freezing
+ *   debug.c    callbacks, debug flags, the garbage list                 verify.c   the checker of all objects
+ *   report.c   the objects' part of a report
+ *
+ * A SET is any set of tracked objects: those whose byte of state tells that they belong to it. The test needs nothing else: it may be
+ * done on the young objects, on all, or on the few that an earlier look has condemned, and between two tests the program may run. */
+#ifndef OURO_GC_GC_H
+#define OURO_GC_GC_H
+
+#include <ouro/gc.h>
+
+#include "object/object.h"
+
+/* ---------------------------------------------------------------- units that a set lies in */
+
+/* Which units are walked: those listed for a generation, or all. */
+typedef enum ouro__scope { OURO_SCOPE_YOUNG, OURO_SCOPE_MIDDLE, OURO_SCOPE_ALL } ouro__scope;
+
+static inline size_t ouro__next_of_all(size_t unit) {
+  size_t end = ouro__units_end();
+  while (unit < end && !ouro__hot_sides[unit].state) unit++;
+  return unit < end ? unit : OURO_UNIT_END;
+}
+
+static inline size_t ouro__first_unit(ouro__scope scope) {
+  return scope == OURO_SCOPE_ALL ? ouro__next_of_all(0) : ouro__units_listed[scope];
+}
+
+static inline size_t ouro__next_unit(ouro__scope scope, size_t unit) {
+  return scope == OURO_SCOPE_ALL ? ouro__next_of_all(unit + 1) : ouro__hot_sides[unit].next[scope];
+}
+
+static inline ouro_object *ouro__object_at(size_t unit, const ouro__side *side, unsigned number) {
+  return (ouro_object *)(void *)(ouro__unit_start(unit) + (size_t)number * side->size);
+}
+
+/* Are the eight bytes of state from there on all of objects outside of any set? (All such states have these bits.) */
+static inline bool ouro__no_members(const uint8_t *state) {
+  uint64_t eight, bits = UINT64_C(0xf8f8f8f8f8f8f8f8);
+  __builtin_memcpy(&eight, state, 8);
+  return (eight & bits) == bits;
+}
+
+/* Call `fn` for each object of the scope whose byte is `wanted`, looked at one by one, so that it may run anything. */
+typedef void (*ouro__each_fn)(ouro_object *object, uint8_t *state, void *arg);
+void ouro__each_in_state(ouro__scope scope, uint8_t wanted, ouro__each_fn fn, void *arg);
+
+/* ---------------------------------------------------------------- the exact test */
+
+typedef struct ouro__verdict {
+  size_t members; /* live objects in the set */
+  size_t garbage; /* of these, found to be garbage: their state is OURO_STATE_TRASH */
+} ouro__verdict;
+
+/* Test the objects whose state is at least `lowest` and at most `highest`; those that are no garbage get the state `survivors`. */
+ouro__verdict ouro__test(ouro__scope scope, uint8_t lowest, uint8_t highest, uint8_t survivors);
+
+/* From objects whose state is OURO_STATE_PENDING, mark all of the condemned that they reach; the marked ones get the state `survivors`.
+ * Returns how many they are. */
+size_t ouro__spare(ouro__scope scope, uint8_t survivors);
+
+/* ---------------------------------------------------------------- garbage */
+
+typedef struct ouro__outcome {
+  size_t collected, uncollectable;
+} ouro__outcome;
+
+/* Deal with the condemned. Runs anything. */
+ouro__outcome ouro__dispose(ouro__scope scope, size_t condemned);
+
+/* ---------------------------------------------------------------- the collector's state */
+
+typedef struct ouro__collector {
+  bool disabled, collecting;
+  unsigned debug;
+  int stress;
+  int threshold[OURO_GENERATIONS], count[OURO_GENERATIONS]; /* count[0] is ouro__at.made */
+  size_t waiting, settled; /* objects of generation 2: that came since its last collection, and that survived it */
+  ouro_gc_stats stats[OURO_GENERATIONS];
+} ouro__collector;
+
+extern ouro__collector ouro__gc;
+
+/* Set the limit at which a safepoint collects. */
+void ouro__gc_set_limit(void);
+
+/* debug.c */
+void ouro__gc_call_back(const ouro_gc_info *info);
+void ouro__gc_say(const char *text);
+void ouro__gc_say_object(const char *what, const ouro_object *object);
+void ouro__gc_say_collection(const ouro_gc_info *info);
+void ouro__gc_keep(ouro_object *object); /* on the garbage list, where there is memory for that */
+
+/* report.c: tell the preloaded library, where there is one, that there are objects. */
+void ouro__report_join(void);
+
+#endif
