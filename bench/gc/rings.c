@@ -37,6 +37,9 @@ int main(int argc, char **argv) {
   size_t looks = work_number(argc, argv, 3, 100);
   system_start();
   ring(length);
+#ifdef SYSTEM_COLLECTS
+  system_collect();
+#endif
   measure_baseline();
   double from = measure_now();
   for (size_t i = 0; i < rings; i++) ring(length);

@@ -6,11 +6,12 @@
     make.py show FILE
 
 A program may also choose the moment itself: put this folder on its path, and call make.dump("heap.graph.zst"). A name that ends in .zst is
-compressed with the zstd command. What the dump needs for itself is not in the graph."""
+compressed with the zstd command. The tables of the dump itself are not in the graph; the modules that this script imports are."""
 import argparse
 import array
 import collections
 import gc
+import os
 import runpy
 import struct
 import subprocess
@@ -26,7 +27,7 @@ def size_of(thing):
         size = type(thing).__sizeof__(thing)
     except Exception:  # pylint: disable=broad-except; it is the program's own code that runs here
         size = 0
-    return min(size, FAR) if isinstance(size, int) and size > 0 else type.__basicsize__.__get__(type(thing))
+    return min(size, FAR) if isinstance(size, int) and size > 0 else type(thing).__basicsize__
 
 
 class Walk:
@@ -179,7 +180,7 @@ def run_and_dump(output, words):
     return kept
 
 
-def main():
+def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     dumping = commands.add_parser("dump")
@@ -187,16 +188,26 @@ def main():
     dumping.add_argument("program", nargs=argparse.REMAINDER)
     commands.add_parser("show").add_argument("file")
     options = parser.parse_args()
-    if options.command == "show":
-        try:
-            show(options.file)
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
-            sys.exit(f"make.py: {error}")
+    if options.command == "dump":
+        options.program = options.program[options.program[:1] == ["--"]:]
+        if options.program in ([], ["-m"]):
+            parser.error("dump: which program?")
+        if options.program[0] != "-m" and not os.path.isfile(options.program[0]):
+            parser.error(f"dump: there is no file {options.program[0]}")
+    return options
+
+
+def main():
+    options = parse_arguments()
+    if options.command == "dump":
+        run_and_dump(options.output, options.program)
         return
-    words = options.program[1:] if options.program[:1] == ["--"] else options.program
-    if not words or words == ["-m"]:
-        parser.error("dump: which program?")
-    run_and_dump(options.output, words)
+    try:
+        show(options.file)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read has seen enough
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        sys.exit(f"make.py: {error}")
 
 
 if __name__ == "__main__":

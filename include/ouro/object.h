@@ -131,10 +131,12 @@ struct ouro_type {
   /* The library's; zero. */
   struct {
     uint32_t flags;        /* what its instances need; 0: not looked at yet */
-    uint32_t distance;     /* of the bin that its instances come from; 0: the slow way */
+    uint32_t fast;         /* the bin that ouro_new takes its instances from, as a distance; 0: it takes the slow way */
+    uint32_t distance;     /* the bin that they go back to; 0: the slow way */
     uint32_t size;         /* bytes of an instance without items, rounded up */
     uint32_t first, slots; /* its owned slots: so many, side by side, from that offset on */
-    uint32_t class_, runs; /* size class; further runs of slots */
+    uint32_t class_;       /* size class; 0: a large block */
+    uint32_t runs;         /* further runs of slots */
     const void *more;      /* those runs */
     size_t instances;      /* of types made at run time: instances, subtypes, and its maker's handle */
   } ouro__derived;

@@ -82,7 +82,7 @@ static void collect(ouro_gc_info *info) {
   count_survivors(generation, verdict.members - verdict.garbage);
   info->candidates = verdict.members;
   if (verdict.garbage) {
-    ouro__outcome outcome = ouro__dispose(scope, verdict.garbage);
+    ouro__outcome outcome = ouro__dispose(scope, &verdict);
     info->collected = outcome.collected;
     info->uncollectable = outcome.uncollectable;
   }

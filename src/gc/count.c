@@ -185,11 +185,13 @@ typedef struct marker {
   ouro_visitor visitor; /* first: the visit function finds the marker by it */
   ouro_object **stack;
   size_t depth, room;
-  bool waiting;         /* some object is OURO_STATE_PENDING */
+  bool pending;         /* some object is OURO_STATE_PENDING */
   size_t marked;
   bool untrack;         /* immutable objects that hold nothing tracked */
-  unsigned at;          /* in the ring */
-  ouro_object *ring[AHEAD];
+  unsigned traits;      /* of the types of all that were not reached when they were looked at */
+  bool weak;            /* there are weak references to some of these */
+  unsigned first, waiting; /* of the queue, and how many are in it */
+  ouro_object *fetched[AHEAD];
   ouro_object *first_stack[STACK_FIRST];
 } marker;
 
@@ -206,7 +208,7 @@ static OURO_NOINLINE bool grow(marker *it) {
 static inline void reach(marker *it, ouro_object *object, uint8_t *state) {
   if (OURO_UNLIKELY(it->depth == it->room) && !grow(it)) {
     *state = OURO_STATE_PENDING;
-    it->waiting = true;
+    it->pending = true;
     return;
   }
   *state = OURO_STATE_REACHED;
@@ -270,26 +272,28 @@ static inline void look_through(marker *it, ouro_object *object) {
   ouro__visit_rest(object, &it->visitor);
 }
 
-/* Look through what is on the stack; each object waits a little in the ring, between being fetched and being looked at. What is in the
- * ring at the end stays there: it may wait for the next one that is reached. */
+static inline ouro_object *take_fetched(marker *it) {
+  ouro_object *object = it->fetched[it->first];
+  it->first = (it->first + 1) % AHEAD;
+  it->waiting--;
+  return object;
+}
+
+/* Look through what is on the stack; each object waits a little between being fetched and being looked at. The last few stay in the queue:
+ * they may wait until the next one is reached. */
 static inline void drain(marker *it) {
   while (it->depth) {
-    ouro_object *next = it->stack[--it->depth], *object = it->ring[it->at];
+    ouro_object *next = it->stack[--it->depth], *object = it->waiting == AHEAD ? take_fetched(it) : NULL;
     OURO_PREFETCH_WRITE(next);
-    it->ring[it->at] = next;
-    it->at = (it->at + 1) % AHEAD;
+    it->fetched[(it->first + it->waiting++) % AHEAD] = next;
     if (object) look_through(it, object);
   }
 }
 
-/* The ring as well. */
+/* The queue as well. */
 static void finish(marker *it) {
-  for (unsigned idle = 0; idle < AHEAD; it->at = (it->at + 1) % AHEAD) {
-    ouro_object *object = it->ring[it->at];
-    it->ring[it->at] = NULL;
-    idle = object ? 0 : idle + 1;
-    if (!object) continue;
-    look_through(it, object);
+  while (it->waiting) {
+    look_through(it, take_fetched(it));
     drain(it);
   }
 }
@@ -307,7 +311,11 @@ static inline void judge(marker *it, ouro_object *object, uint8_t *state) {
     return;
   }
   uint64_t inside = number_of(state), held = ouro__held(object);
-  if (held == inside) return;
+  if (held == inside) {
+    it->traits |= ouro__traits(object);
+    it->weak |= ouro__has(object, OURO_WEAK);
+    return;
+  }
   if (OURO_UNLIKELY(held < inside)) ouro__fatal_object(OURO_FATAL_COUNT_TOO_SMALL, object);
   reach(it, object, state);
   drain(it);
@@ -318,9 +326,8 @@ static void start(marker *it) {
   it->stack = it->first_stack;
   it->depth = it->marked = 0;
   it->room = STACK_FIRST;
-  it->waiting = it->untrack = false;
-  it->at = 0;
-  memset(it->ring, 0, sizeof it->ring);
+  it->pending = it->untrack = it->weak = false;
+  it->first = it->waiting = it->traits = 0;
 }
 
 static void judge_pending(marker *it, ouro_object *object, uint8_t *state) {
@@ -352,8 +359,8 @@ static void mark_set(marker *it, ouro__scope scope) {
 
 /* Where the stack could not grow, objects wait: as long as there are some, walk again. */
 static void mark_pending(marker *it, ouro__scope scope) {
-  while (it->waiting) {
-    it->waiting = false;
+  while (it->pending) {
+    it->pending = false;
     for (size_t unit = ouro__first_unit(scope); unit != OURO_UNIT_END; unit = ouro__next_unit(scope, unit)) {
       const ouro__side *side = &ouro__hot_sides[unit];
       for (unsigned i = 0; side->state && i < side->numbers; i++) {
@@ -367,7 +374,7 @@ static void mark_pending(marker *it, ouro__scope scope) {
 /* ---------------------------------------------------------------- the test */
 
 ouro__verdict ouro__test(ouro__scope scope, uint8_t lowest, uint8_t highest, uint8_t survivors) {
-  ouro__verdict verdict = {0, 0};
+  ouro__verdict verdict = {0};
   marker it;
   start(&it);
   it.untrack = highest == OURO_STATE_YOUNG; /* not those that are just coming back */
@@ -376,6 +383,8 @@ ouro__verdict ouro__test(ouro__scope scope, uint8_t lowest, uint8_t highest, uin
   mark_set(&it, scope);
   mark_pending(&it, scope);
   verdict.garbage = leave_set(scope, survivors);
+  verdict.traits = it.traits;
+  verdict.weak = it.weak;
   if (it.stack != it.first_stack) ouro_free(it.stack);
   forget_many();
   return verdict;
@@ -386,25 +395,9 @@ size_t ouro__spare(ouro__scope scope, uint8_t survivors) {
   marker it;
   start(&it);
   enter_set(scope, OURO_STATE_TRASH, OURO_STATE_TRASH);
-  it.waiting = true;
+  it.pending = true;
   mark_pending(&it, scope);
   leave_set(scope, survivors);
   if (it.stack != it.first_stack) ouro_free(it.stack);
   return it.marked;
-}
-
-void ouro__each_in_state(ouro__scope scope, uint8_t wanted, ouro__each_fn fn, void *arg) {
-  for (size_t unit = ouro__first_unit(scope); unit != OURO_UNIT_END; unit = ouro__next_unit(scope, unit)) {
-    const ouro__side *side = &ouro__hot_sides[unit];
-    for (unsigned i = 0; side->state && i < side->numbers; i++) {
-      if (i % 8 == 0 && i + 8 <= side->numbers) { /* anything but the state may change while fn runs, and it too */
-        const uint8_t *found = memchr(side->state + i, wanted, side->numbers - i);
-        if (!found) break;
-        i = (unsigned)(found - side->state);
-      }
-      if (side->state[i] != wanted) continue;
-      ouro_object *object = ouro__object_at(unit, side, i);
-      if (ouro__is_live(object)) fn(object, &side->state[i], arg);
-    }
-  }
 }

@@ -11,7 +11,7 @@ typedef struct disposal {
   ouro_weak *chain;        /* weak references whose callbacks are to be called */
 } disposal;
 
-static void each(const disposal *it, ouro__each_fn fn) {
+OURO_INLINE void each(const disposal *it, ouro__each_fn fn) {
   ouro__each_in_state(it->scope, OURO_STATE_TRASH, fn, (void *)(uintptr_t)it);
 }
 
@@ -120,17 +120,15 @@ static size_t test_again(const disposal *it, size_t condemned) {
   return ran ? ouro__test(it->scope, OURO_STATE_TRASH, OURO_STATE_TRASH, OURO_STATE_OLD).garbage : condemned;
 }
 
-ouro__outcome ouro__dispose(ouro__scope scope, size_t condemned) {
+static ouro__outcome with_care(ouro__scope scope, size_t condemned) {
   disposal it = {.scope = scope};
   ouro__outcome outcome = {0, 0};
   each(&it, survey);
   outcome.uncollectable = spare_uncollectable(&it);
-  condemned -= outcome.uncollectable;
   if (ouro__gc.debug & OURO_GC_DEBUG_COLLECTABLE) each(&it, name_collectable);
   call_callbacks(&it);
   if (it.finalizers) each(&it, finalize);
-  condemned = test_again(&it, condemned);
-  outcome.collected = condemned;
+  outcome.collected = test_again(&it, condemned - outcome.uncollectable);
   if (it.weak || it.finalizers) each(&it, clear_weak);
   if (ouro__gc.debug & OURO_GC_DEBUG_SAVEALL) {
     each(&it, save);
@@ -139,4 +137,13 @@ ouro__outcome ouro__dispose(ouro__scope scope, size_t condemned) {
     each(&it, clear_rest);
   }
   return outcome;
+}
+
+enum { NOTICED = OURO_D_FINALIZE | OURO_D_RELEASE | OURO_D_RUNTIME | OURO_D_UNCOLLECTABLE };
+
+ouro__outcome ouro__dispose(ouro__scope scope, const ouro__verdict *verdict) {
+  bool debugging = ouro__gc.debug & OURO_GC_DEBUG_LEAK;
+  if (verdict->traits & NOTICED || verdict->weak || debugging) return with_care(scope, verdict->garbage);
+  ouro__sweep(scope);
+  return (ouro__outcome){verdict->garbage, 0};
 }

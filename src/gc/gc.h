@@ -1,7 +1,8 @@
 /* gc/gc.h - the collector, to itself and the layers above.
  *
  *   collect.c  generations: when, and what is counted about it          count.c    the exact test: what of a set is garbage
- *   garbage.c  what happens to garbage, in order                       look.c     what programs may ask, and freezing
+ *   garbage.c  what happens to garbage, in order                       sweep.c    to plain garbage: a shorter way
+ *   look.c     what programs may ask, and freezing
  *   debug.c    callbacks, debug flags, the garbage list                 verify.c   the checker of all objects
  *   report.c   the objects' part of a report
  *
@@ -9,6 +10,8 @@
  * done on the young objects, on all, or on the few that an earlier look has condemned, and between two tests the program may run. */
 #ifndef OURO_GC_GC_H
 #define OURO_GC_GC_H
+
+#include <string.h>
 
 #include <ouro/gc.h>
 
@@ -40,19 +43,42 @@ static inline ouro_object *ouro__object_at(size_t unit, const ouro__side *side, 
 /* Are the eight bytes of state from there on all of objects outside of any set? (All such states have these bits.) */
 static inline bool ouro__no_members(const uint8_t *state) {
   uint64_t eight, bits = UINT64_C(0xf8f8f8f8f8f8f8f8);
-  __builtin_memcpy(&eight, state, 8);
+  memcpy(&eight, state, 8);
   return (eight & bits) == bits;
 }
 
-/* Call `fn` for each object of the scope whose byte is `wanted`, looked at one by one, so that it may run anything. */
+/* Is none of the eight bytes from there on `wanted`? (A word has a zero byte where the borrow of one from each byte says so.) */
+static inline bool ouro__none_of_eight(const uint8_t *state, uint8_t wanted) {
+  uint64_t eight, ones = UINT64_C(0x0101010101010101);
+  memcpy(&eight, state, 8);
+  eight ^= ones * wanted;
+  return !((eight - ones) & ~eight & (ones << 7));
+}
+
+/* Call `fn` for each live object of the scope whose byte is `wanted`. It may run anything: the bytes are looked at one by one. */
 typedef void (*ouro__each_fn)(ouro_object *object, uint8_t *state, void *arg);
-void ouro__each_in_state(ouro__scope scope, uint8_t wanted, ouro__each_fn fn, void *arg);
+OURO_INLINE void ouro__each_in_state(ouro__scope scope, uint8_t wanted, ouro__each_fn fn, void *arg) {
+  for (size_t unit = ouro__first_unit(scope); unit != OURO_UNIT_END; unit = ouro__next_unit(scope, unit)) {
+    const ouro__side *side = &ouro__hot_sides[unit];
+    for (unsigned i = 0; side->state && i < side->numbers; i++) {
+      if (i % 8 == 0 && i + 8 <= side->numbers && ouro__none_of_eight(side->state + i, wanted)) {
+        i += 7;
+        continue;
+      }
+      if (side->state[i] != wanted) continue;
+      ouro_object *object = ouro__object_at(unit, side, i);
+      if (ouro__is_live(object)) fn(object, &side->state[i], arg);
+    }
+  }
+}
 
 /* ---------------------------------------------------------------- the exact test */
 
 typedef struct ouro__verdict {
   size_t members; /* live objects in the set */
   size_t garbage; /* of these, found to be garbage: their state is OURO_STATE_TRASH */
+  unsigned traits; /* of the types of all garbage, and perhaps of more */
+  bool weak;       /* some garbage is referred to weakly, perhaps */
 } ouro__verdict;
 
 /* Test the objects whose state is at least `lowest` and at most `highest`; those that are no garbage get the state `survivors`. */
@@ -68,8 +94,12 @@ typedef struct ouro__outcome {
   size_t collected, uncollectable;
 } ouro__outcome;
 
-/* Deal with the condemned. Runs anything. */
-ouro__outcome ouro__dispose(ouro__scope scope, size_t condemned);
+/* Deal with what was condemned. Runs anything. */
+ouro__outcome ouro__dispose(ouro__scope scope, const ouro__verdict *verdict);
+
+/* Free the condemned, none of which anybody can notice to go: no finalizers, weak references, releases. What they refer to beside each
+ * other is released, and may run anything. */
+void ouro__sweep(ouro__scope scope);
 
 /* ---------------------------------------------------------------- the collector's state */
 

@@ -1,4 +1,247 @@
-/* gc/report.c - the objects' part of a report. */
-#include "gc/gc.h"
+/* gc/report.c - the objects' part of a report: live ones by type and generation, and what the collections did.
+ *
+ * The figures are taken by whoever writes a report, where that is safe: on the thread to which objects belong, outside of signal
+ * handlers and of collections. Anybody else shows those that were taken last, if any. They are taken into fixed memory, and written
+ * from there without allocating. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <string.h>
 
-void ouro__report_join(void) {}
+#include "gc/gc.h"
+#include "heap/heap.h"
+
+enum { ROWS = 40, NAME_BYTES = 64, TYPES_FIRST = 128 };
+
+typedef struct row {
+  char name[NAME_BYTES]; /* valid UTF-8 without control characters */
+  size_t objects, bytes, generation[OURO_GENERATIONS];
+} row;
+
+static struct {
+  _Atomic uint32_t busy;                                      /* 1: somebody takes or writes the figures */
+  bool known;                                                 /* they have been taken */
+  size_t types, objects, bytes, generation[OURO_GENERATIONS]; /* all of them */
+  size_t rows;
+  row row[ROWS]; /* those with most bytes */
+  ouro_gc_stats stats[OURO_GENERATIONS];
+} figures;
+
+/* ---------------------------------------------------------------- taking the figures */
+
+/* Bytes of the character that `text` begins with; 0 where it is none that can be shown. (Unicode, table 3-7.) */
+static size_t character(const unsigned char *text) {
+  static const struct {
+    unsigned char first, first_last, second, second_last, bytes;
+  } forms[] = {
+      {0x20, 0x7e, 0x00, 0xff, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+      {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+      {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+  };
+  for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+    if (text[0] < forms[i].first || text[0] > forms[i].first_last) continue;
+    if (text[1] < forms[i].second || text[1] > forms[i].second_last) return 0;
+    for (size_t at = 2; at < forms[i].bytes; at++) {
+      if (text[at] < 0x80 || text[at] > 0xbf) return 0;
+    }
+    return forms[i].bytes;
+  }
+  return 0;
+}
+
+static void copy_name(char to[NAME_BYTES], const char *name) {
+  size_t length = 0;
+  while (*name) {
+    size_t bytes = character((const unsigned char *)name);
+    if (length + (bytes ? bytes : 1) >= NAME_BYTES) break;
+    if (bytes)
+      memcpy(to + length, name, bytes);
+    else
+      to[length] = '?';
+    length += bytes ? bytes : 1;
+    name += bytes ? bytes : 1;
+  }
+  to[length] = 0;
+}
+
+static void add_type(const ouro_type_stats *type) {
+  figures.objects += type->objects;
+  figures.bytes += type->bytes;
+  for (int i = 0; i < OURO_GENERATIONS; i++) figures.generation[i] += type->generation[i];
+  if (figures.rows == ROWS) return;
+  row *it = &figures.row[figures.rows++];
+  *it = (row){.objects = type->objects, .bytes = type->bytes};
+  memcpy(it->generation, type->generation, sizeof it->generation);
+  copy_name(it->name, type->name);
+}
+
+/* All types, in a new block; NULL: no memory. */
+static ouro_type_stats *get_types(size_t *count) {
+  size_t room = TYPES_FIRST;
+  for (;;) {
+    ouro_type_stats *types = ouro_malloc(room * sizeof *types);
+    if (!types) return NULL;
+    errno = 0;
+    *count = ouro_type_stats_get(types, room);
+    if (*count <= room && !(*count == 0 && errno)) return types;
+    ouro_free(types);
+    if (*count == 0) return NULL;
+    room = *count;
+  }
+}
+
+/* Without memory, those of before stay. */
+static void take_figures(void) {
+  size_t count;
+  ouro_type_stats *types = get_types(&count);
+  if (!types) return;
+  figures.types = count;
+  figures.objects = figures.bytes = figures.rows = 0;
+  memset(figures.generation, 0, sizeof figures.generation);
+  for (size_t i = 0; i < count; i++) add_type(&types[i]);
+  ouro_free(types);
+  ouro_gc_get_stats(figures.stats);
+  figures.known = true;
+}
+
+/* ---------------------------------------------------------------- writing them */
+
+typedef struct sink {
+  void (*put)(void *out, const char *text);
+  void *out;
+} sink;
+
+static void put(const sink *to, const char *text) { to->put(to->out, text); }
+
+static void put_num(const sink *to, uint64_t number, size_t width) {
+  char digits[24];
+  ouro__text text = {digits, sizeof digits - 1};
+  ouro__text_num(&text, number);
+  for (size_t length = strlen(digits); length < width; length++) put(to, " ");
+  put(to, digits);
+}
+
+/* ,"name":number */
+static void member(const sink *to, const char *name, uint64_t number) {
+  put(to, ",\"");
+  put(to, name);
+  put(to, "\":");
+  put_num(to, number, 0);
+}
+
+static void put_quoted(const sink *to, const char *text) {
+  char one[3] = {0};
+  put(to, "\"");
+  for (; *text; text++) {
+    bool escaped = *text == '"' || *text == '\\';
+    one[0] = escaped ? '\\' : *text;
+    one[1] = escaped ? *text : 0;
+    put(to, one);
+  }
+  put(to, "\"");
+}
+
+static void json_generation(const sink *to, int generation) {
+  const ouro_gc_stats *stats = &figures.stats[generation];
+  put(to, generation ? ",\n  {" : "\n  {");
+  put(to, "\"objects\":");
+  put_num(to, figures.generation[generation], 0);
+  member(to, "collections", stats->collections);
+  member(to, "collected", stats->collected);
+  member(to, "uncollectable", stats->uncollectable);
+  member(to, "candidates", stats->candidates);
+  member(to, "pauses_ns", stats->duration_ns);
+  member(to, "longest_pause_ns", stats->longest_ns);
+  put(to, "}");
+}
+
+static void json_type(const sink *to, const row *type, bool first) {
+  put(to, first ? "\n  {\"name\":" : ",\n  {\"name\":");
+  put_quoted(to, type->name);
+  member(to, "objects", type->objects);
+  member(to, "bytes", type->bytes);
+  put(to, ",\"generations\":[");
+  for (int i = 0; i < OURO_GENERATIONS; i++) {
+    if (i) put(to, ",");
+    put_num(to, type->generation[i], 0);
+  }
+  put(to, "]}");
+}
+
+static void write_json(const sink *to) {
+  put(to, ",\n \"objects\":{\"live\":");
+  put_num(to, figures.objects, 0);
+  member(to, "bytes", figures.bytes);
+  put(to, ",\"generations\":[");
+  for (int i = 0; i < OURO_GENERATIONS; i++) json_generation(to, i);
+  put(to, "]");
+  member(to, "types_in_all", figures.types);
+  put(to, ",\"types\":[");
+  for (size_t i = 0; i < figures.rows; i++) json_type(to, &figures.row[i], i == 0);
+  put(to, "]}");
+}
+
+static void text_line(const sink *to, size_t objects, size_t bytes, const size_t generation[OURO_GENERATIONS],
+                      const char *name) {
+  put_num(to, objects, 10);
+  put_num(to, bytes, 14);
+  for (int i = 0; i < OURO_GENERATIONS; i++) put_num(to, generation[i], 10);
+  put(to, "  ");
+  put(to, name);
+  put(to, "\n");
+}
+
+static void write_text(const sink *to) {
+  put(to, "   objects         bytes     young    middle       old  type\n");
+  for (size_t i = 0; i < figures.rows; i++) {
+    const row *it = &figures.row[i];
+    text_line(to, it->objects, it->bytes, it->generation, it->name);
+  }
+  text_line(to, figures.objects, figures.bytes, figures.generation, "all");
+  put(to, "generation collections  candidates   collected uncollectable   pauses us  longest us\n");
+  for (int i = 0; i < OURO_GENERATIONS; i++) {
+    const ouro_gc_stats *it = &figures.stats[i];
+    put_num(to, (uint64_t)i, 10);
+    put_num(to, it->collections, 12);
+    put_num(to, it->candidates, 12);
+    put_num(to, it->collected, 12);
+    put_num(to, it->uncollectable, 14);
+    put_num(to, it->duration_ns / 1000, 12);
+    put_num(to, it->longest_ns / 1000, 12);
+    put(to, "\n");
+  }
+}
+
+/* As ouro__stats_part has it. */
+static void write_part(enum ouro_format format, bool handler, void (*put_text)(void *out, const char *text),
+                       void *out) {
+  sink to = {put_text, out};
+  if (ouro__exchange_acquire(&figures.busy, 1)) return; /* a handler above it, another thread, or a walk of its own */
+  int saved = errno;
+  if (!handler && ouro__at.id != OURO__NO_THREAD && !ouro__gc.collecting) take_figures();
+  errno = saved;
+  if (figures.known) (format == OURO_FORMAT_JSON ? write_json : write_text)(&to);
+  ouro__store_release(&figures.busy, 0);
+}
+
+/* ---------------------------------------------------------------- joining */
+
+/* Nobody preloaded writes reports unless these say so: then a search for it is spared, which allocates where it fails. */
+static bool are_reports_asked_for(void) {
+  size_t length;
+  return ouro__conf_find("run-dir", &length) || ouro__conf_find("report", &length) ||
+         ouro__conf_find("signal", &length);
+}
+
+void ouro__report_join(void) {
+  static const ouro__stats_part part = {write_part, ouro__heap_counters};
+  ouro__stats_add(&part);
+  if (!are_reports_asked_for()) return;
+  int saved = errno;
+  void *address = dlsym(RTLD_DEFAULT, OURO_JOIN_NAME);
+  ouro__join_fn join;
+  memcpy(&join, &address, sizeof join);
+  ouro__tick_fn tick = address ? join(&part) : NULL;
+  if (tick) ouro__heap_set_tick(tick);
+  errno = saved;
+}

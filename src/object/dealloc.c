@@ -49,7 +49,7 @@ static inline void release_run(ouro_object *object, size_t first, size_t slots) 
 }
 
 static inline void free_block(ouro_object *object, uint32_t distance) {
-  if (ouro__has(object, OURO_TRACKED) && ouro__at.made > 0) ouro__at.made--;
+  ouro__at.made -= (ouro__at.made > 0) & ouro__has(object, OURO_TRACKED); /* before another object may lie there */
   if (OURO_LIKELY(distance != 0)) {
     ouro__object_free(distance, object);
   } else {
@@ -116,6 +116,14 @@ static OURO_NOINLINE void complex_now(ouro_object *object) {
   if (traits & OURO_D_RUNTIME) ouro__type_left(type);
 }
 
+/* One run of slots, the first of which that is not empty is number `next`. */
+static OURO_NOINLINE void with_slots_now(ouro_object *object, const ouro_type *type, size_t next) {
+  enter();
+  release_run(object, type->ouro__derived.first + next * sizeof(void *), type->ouro__derived.slots - next);
+  leave();
+  free_block(object, type->ouro__derived.distance);
+}
+
 static inline void now(ouro_object *object) {
   const ouro_type *type = ouro_type_of(object);
   if (OURO_UNLIKELY(ouro__has(object, OURO_WEAK | OURO_ODD) || type->ouro__derived.flags & OURO_D_COMPLEX)) {
@@ -123,9 +131,12 @@ static inline void now(ouro_object *object) {
     return;
   }
   ouro__set_owner(object, OURO__NOBODY);
-  enter();
-  release_run(object, type->ouro__derived.first, type->ouro__derived.slots);
-  leave();
+  ouro_object **slot = ouro__slot_at(object, type->ouro__derived.first);
+  for (size_t i = 0; i < type->ouro__derived.slots; i++) {
+    if (!slot[i]) continue;
+    with_slots_now(object, type, i);
+    return;
+  }
   free_block(object, type->ouro__derived.distance);
 }
 
@@ -136,6 +147,10 @@ void ouro__dealloc(void *dying) {
     put_off(object);
     return;
   }
+  if (OURO_LIKELY(ouro__at.depth)) {
+    now(object);
+    return;
+  }
   now(object);
-  if (OURO_UNLIKELY(queue != NULL) && ouro__at.depth == 0) drain();
+  if (OURO_UNLIKELY(queue != NULL)) drain();
 }

@@ -31,6 +31,7 @@ static void leave(void *rounds) {
   made_before = ouro__at.made;
   ouro__at.id = OURO__NO_THREAD;
   ouro__at.limit = INT32_MAX;
+  ouro_thread_flush(); /* see ouro_new */
   ouro__store_release(&belongs, 0); /* pairs with the exchange in ouro__attach */
 }
 
@@ -52,12 +53,8 @@ bool ouro__attach(void) {
 
 /* ---------------------------------------------------------------- making */
 
-/* Zero what is behind the header, 16 bytes at a time: most objects are too small for a call. */
+/* Zero what is behind the header, 16 bytes at a time: small objects do not pay for a call. */
 static inline void clear_body(char *block, size_t size) {
-  if (size > 256) {
-    memset(block + 16, 0, size - 16);
-    return;
-  }
   for (char *at = block + 16; at < block + size; at += 16) {
     memset(at, 0, 16);
 #if defined(__GNUC__)
@@ -66,12 +63,16 @@ static inline void clear_body(char *block, size_t size) {
   }
 }
 
-static inline void make_young(void *object) {
-  size_t unit = ouro__unit_number(object);
-  ouro__side *side = &ouro__hot_sides[unit];
+static OURO_NOINLINE void *list_unit(void *object) {
+  ouro__list_unit(ouro__unit_number(object), 0);
+  return object;
+}
+
+static inline void *make_young(void *object) {
+  ouro__side *side = &ouro__hot_sides[ouro__unit_number(object)];
   side->state[(((uintptr_t)object & 0xffff) * (uint64_t)side->magic) >> 32] = OURO_STATE_YOUNG;
-  ouro__list_unit(unit, 0);
   ouro__at.made++;
+  return OURO_LIKELY(side->listed & 1) ? object : list_unit(object);
 }
 
 /* Acyclic objects that are too large for pools of their own live among the others. */
@@ -80,18 +81,12 @@ static void set_untracked(void *object) {
   if (state) *state = OURO_STATE_UNTRACKED;
 }
 
-static inline ouro_object *set_up(void *block, ouro_type *type, unsigned traits) {
+static inline void *set_up(void *block, ouro_type *type, bool tracked) {
   ouro_object *object = block;
   object->ouro__count = 1;
   object->ouro__shared = 0;
-  uint64_t word = (uint64_t)OURO_FIRST_THREAD << OURO_OWNER_SHIFT | (uintptr_t)type;
-  if (OURO_LIKELY(traits & OURO_D_CONTAINER)) {
-    object->ouro__word = word | OURO_TRACKED;
-    make_young(object);
-  } else {
-    object->ouro__word = word;
-  }
-  return object;
+  object->ouro__word = ((uint64_t)OURO_FIRST_THREAD << OURO_OWNER_SHIFT | (tracked ? OURO_TRACKED : 0)) + (uintptr_t)type;
+  return tracked ? make_young(object) : object;
 }
 
 static void *fail(int code) {
@@ -113,26 +108,29 @@ static OURO_NOINLINE ouro_object *make(ouro_type *type, size_t count, size_t ext
   if (class_) memset((char *)block + 16, 0, size - 16);
   if (traits & OURO_D_VAR) ((ouro_var *)block)->count = count;
   if (traits & OURO_D_RUNTIME) type->ouro__derived.instances++;
-  ouro_object *object = set_up(block, type, traits);
+  ouro_object *object = set_up(block, type, traits & OURO_D_CONTAINER);
   if (class_ != type->ouro__derived.class_ || traits & OURO_D_VAR) object->ouro__word |= OURO_ODD;
   if (!(traits & OURO_D_CONTAINER)) set_untracked(object);
   return object;
 }
 
-static OURO_NOINLINE ouro_object *make_first(ouro_type *type) {
+static OURO_NOINLINE void *make_slowly(ouro_type *type) {
   if (!ouro__attached() || !ouro__type_ready(type)) return NULL;
   return type->item_size ? fail(EINVAL) : make(type, 0, 0);
 }
 
+/* A thread to which objects do not belong has none in its cache: the slow way tells. */
 ouro_ref ouro_new(ouro_type *type) {
-  unsigned traits = type->ouro__derived.flags;
-  if (OURO_UNLIKELY(!type->ouro__derived.distance || ouro__at.id == OURO__NO_THREAD || traits & OURO_D_RUNTIME)) return make_first(type);
-  if (ouro__fault_now()) return NULL;
-  size_t size = type->ouro__derived.size;
-  void *block = ouro__object_alloc(type->ouro__derived.distance, type->ouro__derived.class_, size);
-  if (OURO_UNLIKELY(!block)) return NULL;
-  clear_body(block, size);
-  return set_up(block, type, traits);
+  void *block = ouro__bin_pop(ouro__bin_at(type->ouro__derived.fast));
+  if (OURO_UNLIKELY(!block)) return make_slowly(type);
+#ifdef OURO_FAULTS
+  if (ouro__fault_now()) {
+    ouro__object_free(type->ouro__derived.distance, block);
+    return NULL;
+  }
+#endif
+  clear_body(block, type->ouro__derived.size);
+  return set_up(block, type, type->ouro__derived.flags & OURO_D_CONTAINER);
 }
 
 ouro_ref ouro_new_var(ouro_type *type, size_t count) {

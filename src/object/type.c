@@ -4,7 +4,7 @@
 
 #include "object/object.h"
 
-enum { SIZE_MOST = 1 << 30, BASES_MOST = 64 };
+enum { SIZE_MOST = 1 << 30, BASES_MOST = 64, FAST_MOST = 256 };
 
 /* ---------------------------------------------------------------- checking */
 
@@ -179,6 +179,7 @@ static bool derive(ouro_type *type) {
   type->ouro__derived.size = (uint32_t)size;
   type->ouro__derived.class_ = ouro__object_class(size, !(traits & OURO_D_CONTAINER));
   type->ouro__derived.distance = type->item_size || size > 8192 ? 0 : type->ouro__derived.class_ * OURO__BIN_BYTES;
+  type->ouro__derived.fast = size > FAST_MOST ? 0 : type->ouro__derived.distance;
   type->ouro__derived.flags |= traits;
   return true;
 }
@@ -248,6 +249,7 @@ ouro_type *ouro_type_new(const ouro_type *description) {
     return NULL;
   }
   type->ouro__derived.flags |= OURO_D_RUNTIME;
+  type->ouro__derived.fast = 0; /* instances are counted */
   type->ouro__derived.instances = 1;
   ouro_type *base = (ouro_type *)(uintptr_t)type->base;
   if (base && base->ouro__derived.flags & OURO_D_RUNTIME) base->ouro__derived.instances++;

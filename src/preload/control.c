@@ -41,7 +41,7 @@ static struct {
   bool only_parent;                       /* parent:PID was given: children of fork take no part */
   ouro__control_page *page;               /* NULL: none */
   _Atomic(const ouro__stats_part *) library; /* of a libouro in the program that has objects; NULL: none */
-  sigset_t blocked;                       /* signals that were blocked at the start */
+  sigset_t blocked;                       /* signals that were blocked when that came */
   _Atomic uint32_t writing;               /* 1: somebody writes a slot, or none shall be written any more */
   uint64_t written_ns, cost_ns;           /* when the last slot was begun, and how long it took; under `writing` */
 } control;
@@ -264,9 +264,11 @@ static void on_signal(int number) {
 }
 
 /* From a libouro in the program, see heap/heap.h; the first one that has objects. */
-__attribute__((visibility("default"))) ouro__tick_fn ouro_preload_join_1(const ouro__stats_part *part) {
+__attribute__((visibility("default"))) ouro__tick_fn ouro_preload_join_1(const ouro__stats_part *part);
+ouro__tick_fn ouro_preload_join_1(const ouro__stats_part *part) {
   const ouro__stats_part *none = NULL;
   if (!atomic_compare_exchange_strong(&control.library, &none, part)) return NULL;
+  pthread_sigmask(SIG_SETMASK, NULL, &control.blocked);
   ouro__stats_add(part);
   return tick;
 }
@@ -316,8 +318,8 @@ static void refresh_at_exit(ouro__control_page *page) {
   ouro__python_describe(&page->python, 1);
 }
 
-/* Does exit come from a signal handler? That has its signal blocked, or runs on a stack of its own. (What blocks signals in order to
- * wait for them has no handler for them.) */
+/* Does exit come from a signal handler? That has its signal blocked, or runs on a stack of its own. (What blocks signals in order
+ * to wait for them has no handler for them.) */
 static bool in_handler(void) {
   sigset_t blocked;
   stack_t stack;
@@ -326,7 +328,8 @@ static bool in_handler(void) {
   for (int number = 1; number < NSIG; number++) {
     struct sigaction action;
     if (sigismember(&blocked, number) != 1 || sigismember(&control.blocked, number) == 1) continue;
-    if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN) return true;
+    if (sigaction(number, NULL, &action) != 0) continue;
+    if (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN) return true;
   }
   return false;
 }
@@ -334,7 +337,7 @@ static bool in_handler(void) {
 /* After the program's own atexit functions. The destructors of libraries loaded before may still allocate. */
 __attribute__((destructor)) static void at_exit(void) {
   int saved_errno = errno;
-  bool handler = in_handler();
+  bool handler = ouro__load_acquire(&control.library) && in_handler(); /* it matters to objects alone */
   if (control.report[0]) write_text(handler);
   ouro__control_page *page = own_page();
   if (page) {
@@ -351,7 +354,6 @@ void ouro__control_start(void) {
   char value[16];
   conf_value("report", control.report, sizeof control.report);
   conf_value("run-dir", control.directory, sizeof control.directory);
-  pthread_sigmask(SIG_SETMASK, NULL, &control.blocked);
   bool on_signal = conf_value("signal", value, sizeof value) && strcmp(value, "usr2") == 0;
   control.only_parent = conf_value("parent", value, sizeof value);
   if (control.only_parent && atoi(value) != getppid()) {

@@ -522,13 +522,15 @@ static void the_finalizer_of_one_cycle_may_break_another(void **state) {
   }
 }
 
+/* Its neighbours lose the references that made them a cycle; what is behind dies here and now, while others of it wait. */
 static void drop_two_of_the_ring(cell *self) {
-  /* Its neighbours lose the references that made them a cycle; what is behind dies here and now, while others of it wait. */
-  cell *next = in_a(self);
-  if (next != NULL && in_a(next) != NULL) {
-    ouro_clear(&in_a(next)->a);
-    ouro_clear(&next->a);
+  ouro_ref next = ouro_xnewref(in_a(self));
+  cell *neighbour = ouro_borrow(next);
+  if (neighbour != NULL && in_a(neighbour) != NULL) {
+    ouro_clear(&in_a(neighbour)->a);
+    ouro_clear(&neighbour->a);
   }
+  ouro_xdecref(next);
 }
 
 static void members_of_a_cycle_may_die_in_each_others_finalizers(void **state) {

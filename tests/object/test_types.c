@@ -53,7 +53,7 @@ static void no_type_is_refused(void **state) {
   assert_int_equal(ouro_type_check(NULL, text, sizeof text), OURO_EINVAL);
   assert_string_equal(text, "no type");
   errno = 0;
-  assert_null(ouro_borrow(ouro_new(NULL)));
+  assert_null(ouro_borrow(ouro_new_var(NULL, 1)));
   assert_int_equal(errno, EINVAL);
   errno = 0;
   assert_null(ouro_type_new(NULL));
@@ -168,8 +168,8 @@ static void a_type_that_is_its_own_base_is_refused(void **state) {
   static ouro_type second;
   static ouro_type first = {.name = "first", .size = 16, .base = &second};
   second = (ouro_type){.name = "second", .size = 16, .base = &first};
-  check_refused(&self, "a type is its own base");
-  check_refused(&first, "a type is its own base");
+  check_refused(&self, "more than 64 bases, or a type that is its own base");
+  check_refused(&first, "more than 64 bases, or a type that is its own base");
 }
 
 static void a_loop_among_the_bases_is_refused(void **state) {
@@ -178,7 +178,26 @@ static void a_loop_among_the_bases_is_refused(void **state) {
   static ouro_type first = {.name = "first", .size = 16, .base = &second};
   static ouro_type outside = {.name = "outside", .size = 16, .base = &first};
   second = (ouro_type){.name = "second", .size = 16, .base = &first};
-  check_all_refused(&outside, "a type is its own base");
+  check_all_refused(&outside, "more than 64 bases, or a type that is its own base");
+}
+
+static void a_chain_of_64_bases_is_allowed_and_no_longer_one(void **state) {
+  (void)state;
+  ouro_type *types[66];
+  for (size_t i = 0; i < 65; i++) {
+    ouro_type description = {.name = "link", .size = 16, .base = i > 0 ? types[i - 1] : NULL};
+    types[i] = ouro_type_new(&description);
+    assert_non_null(types[i]);
+  }
+  static ouro_type too_many;
+  too_many = (ouro_type){.name = "link", .size = 16, .base = types[64]};
+  check_all_refused(&too_many, "more than 64 bases, or a type that is its own base");
+  void *self = ouro_borrow(ouro_new(types[64]));
+  for (size_t i = 0; i < 65; i++) {
+    assert_true(ouro_is_instance(self, types[i]));
+    ouro_type_release(types[i]);
+  }
+  drop(self);
 }
 
 static void flags_that_contradict_are_refused(void **state) {
@@ -708,7 +727,7 @@ static void many_types_come_and_go(void **state) {
   (void)state;
   size_t before = blocks_live();
   for (size_t i = 0; i < test_count(5000, 500); i++) {
-    char name[16];
+    char name[32];
     snprintf(name, sizeof name, "made%zu", i);
     ouro_type *type = type_from_a_passing_description(name, NULL);
     cell *self = cell_of(type, 0);
@@ -736,6 +755,7 @@ int main(void) {
       OBJECT_TEST(what_is_wrong_with_a_base_is_said_of_the_type),
       OBJECT_TEST(a_type_that_is_its_own_base_is_refused),
       OBJECT_TEST(a_loop_among_the_bases_is_refused),
+      OBJECT_TEST(a_chain_of_64_bases_is_allowed_and_no_longer_one),
       OBJECT_TEST(flags_that_contradict_are_refused),
       OBJECT_TEST(a_description_in_a_place_that_headers_cannot_hold_is_refused),
       OBJECT_TEST(a_refused_type_may_be_mended),

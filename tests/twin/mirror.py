@@ -10,8 +10,9 @@ something that is its own, the difference is made up for here and nowhere else:
     (`Machine.restore`). Nothing looks at them while a collection runs.
   - A weak reference in an old generation whose callback was called in a collection of generation 0 moves to generation 1
     (`Machine.demoted`). That is visible only in what a later collection of generation 1 counts.
-  - A finalizer of what is not tracked may run twice (`Machine.done`)."""
+  - Instances of classes are always tracked, so that leaves with a finalizer are untracked by hand."""
 
+import ctypes
 import gc
 import sys
 import weakref
@@ -22,16 +23,16 @@ SHARED = 255
 OLD, DEMOTED = 1, 2  # of a weak reference with a callback
 
 
-class Number(int):
-    """The number of a tuple's object, its first item."""
-    __slots__ = ()
-
-
 class Callback(int):
-    __slots__ = ()
-
     def __call__(self, ref):
         machine.on_callback(ref, int(self))
+
+
+CALLBACKS = [Callback(number) for number in range(256)]  # live for ever, so that they are never counted as garbage
+
+untrack = ctypes.pythonapi.PyObject_GC_UnTrack
+untrack.argtypes = [ctypes.py_object]
+untrack.restype = None
 
 
 class Ref(weakref.ref):
@@ -84,42 +85,37 @@ class Tagged_Final(Final):
     __slots__ = ('a', 'b', 'id', '__weakref__')
 
 
-class Leaf(int):
-    __slots__ = ()
-
-
-class Leaf_Final(int):
-    __slots__ = ()
-
-    def __del__(self):
-        machine.on_finalize(self, int(self))
+class Leaf_Final(Final):
+    __slots__ = ('id',)
 
 
 class Empty_Final(Final):
     __slots__ = ('id', '__weakref__')
 
 
-CLASSES = (One, Two, Three, Two_Final, Derived_Final, List, List_Final, Tagged_Final, tuple, Leaf, Leaf_Final, Empty_Final)
+CLASSES = (One, Two, Three, Two_Final, Derived_Final, List, List_Final, Tagged_Final, tuple, float, Leaf_Final, Empty_Final)
 NAMES = {One: 'a', Two: 'ab', Three: 'abc', Two_Final: 'ab', Derived_Final: 'abc', List: 'a', List_Final: 'a',
-         Tagged_Final: 'ab', Empty_Final: '', Leaf: '', Leaf_Final: '', tuple: '', Ref: ''}
+         Tagged_Final: 'ab', Empty_Final: '', Leaf_Final: '', float: '', tuple: '', Ref: ''}
 LISTS = (List, List_Final)
-LEAVES = (Leaf, Leaf_Final)
 OURS = frozenset(NAMES)
-NOT_WEAK = (tuple, Leaf, Leaf_Final)
+NOT_WEAK = (tuple, float, Leaf_Final)
+NOT_IN_TUPLES = (tuple, Leaf_Final)  # whether these are tracked is asked in another way
 
 
 def number_of(thing):
-    """The number of one of the program's objects; 0 for all else."""
+    """The number of one of the program's objects; 0 for all else. A tuple begins with its number, written as a complex one."""
     kind = type(thing)
     if kind is tuple:
-        return int(thing[0]) if thing and type(thing[0]) is Number else 0
-    if kind in LEAVES:
+        return int(thing[0].real) if thing and type(thing[0]) is complex else 0
+    if kind is float:
         return int(thing)
     return thing.id if kind in OURS else 0
 
 
 def slots_of(thing):
     kind = type(thing)
+    if thing is None:
+        return 0
     return len(NAMES[kind]) + (len(thing) if kind in LISTS else len(thing) - 1 if kind is tuple else 0)
 
 
@@ -203,7 +199,7 @@ class Machine:
     # ------------------------------------------------------------ finalizers and callbacks
 
     def on_finalize(self, thing, number):
-        if self.quiet or self.done[number]:
+        if self.quiet:
             return
         self.done[number] = True
         self.emit('finalize', number)
@@ -257,6 +253,8 @@ class Machine:
     def act_resurrect(self, thing, number, arg):
         self.reserved[number] = thing
         self.resurrected = True
+        if type(thing) is Leaf_Final:
+            untrack(thing)
 
     def act_clear_slot(self, thing, number, arg):
         if slots_of(thing) and not (self.collecting and self.mode & MODE_RESURRECTING):
@@ -319,30 +317,46 @@ class Machine:
 
     # ------------------------------------------------------------ parts of operations
 
-    def new(self, kind, number):
-        if kind in LEAVES:
-            return kind(number)
+    def new_tuple(self, number, count, first):
+        items = (self.roots[(first + i) % ROOTS] for i in range(count))
+        return tuple([complex(number)] + [None if type(item) in NOT_IN_TUPLES else item for item in items][::-1])
+
+    def new(self, kind, number, count=0):
+        if kind is float:
+            return float(number)
         thing = kind.__new__(kind)
         thing.id = number
+        if kind is Leaf_Final:
+            untrack(thing)
         for name in NAMES[kind]:
             setattr(thing, name, None)
+        if kind in LISTS:
+            thing.extend([None] * count)
         return thing
 
     def new_ref(self, target, number, held, act, arg):
-        ref = Ref(target, Callback(number))
+        ref = Ref(target, CALLBACKS[number])
         ref.id, ref.held, ref.demoted = number, held, None
         self.act[number], self.arg[number], self.target[number] = act, arg, number_of(target)
         self.has_refs = True
         return ref
 
+    def steal(self, number):
+        thing, self.reserved[number] = self.reserved[number], None
+        return thing
+
     def number(self):
         self.next += 1
         return self.next
 
-    def upgrade(self, root, weak):
-        thing = weak() if weak is not None else None
+    # What goes into a root is never in a variable as well: it must be able to go while the operation still runs.
+
+    def told(self, thing):
         self.emit('up', number_of(thing))
-        self.roots[root] = thing
+        return thing
+
+    def upgrade(self, root, weak):
+        self.roots[root] = self.told(weak() if weak is not None else None)
 
     def collect(self, generation):
         if self.collecting:
@@ -398,14 +412,7 @@ class Machine:
     def op_make(self, a, b, c, d, e):
         number, kind = self.number(), CLASSES[b % len(CLASSES)]
         self.act[number], self.arg[number] = d % len(ACTS), e
-        if kind is tuple:
-            items = (self.roots[(e + i) % ROOTS] for i in range(c % 5))
-            thing = tuple([Number(number)] + [None if type(item) is tuple else item for item in items][::-1])
-        else:
-            thing = self.new(kind, number)
-            if kind in LISTS:
-                thing.extend([None] * (c % 5))
-        self.roots[a % ROOTS] = thing
+        self.roots[a % ROOTS] = self.new_tuple(number, c % 5, e) if kind is tuple else self.new(kind, number, c % 5)
 
     def op_link(self, a, b, c, d, e):
         thing = self.roots[a % ROOTS]
@@ -426,9 +433,9 @@ class Machine:
         self.roots[a % ROOTS] = None
 
     def op_move(self, a, b, c, d, e):
-        thing = self.roots[b % ROOTS]
-        if thing is not None and slots_of(thing):
-            self.roots[a % ROOTS] = get(thing, c % slots_of(thing))
+        slots = slots_of(self.roots[b % ROOTS])
+        if slots:
+            self.roots[a % ROOTS] = get(self.roots[b % ROOTS], c % slots)
 
     def op_copy(self, a, b, c, d, e):
         self.roots[a % ROOTS] = self.roots[b % ROOTS]
@@ -436,30 +443,31 @@ class Machine:
     def op_take(self, a, b, c, d, e):
         taken = [number for number in range(256) if self.reserved[number] is not None]
         if taken:
-            number = taken[b % len(taken)]
-            thing, self.reserved[number] = self.reserved[number], None
-            self.roots[a % ROOTS] = thing
+            self.roots[a % ROOTS] = self.steal(taken[b % len(taken)])
 
     def op_weak(self, a, b, c, d, e):
-        thing = self.roots[b % ROOTS]
-        if thing is not None and type(thing) not in NOT_WEAK:
+        if self.can_be_weak(b):
+            thing = self.roots[b % ROOTS]
             self.weak[a % WEAK], self.weak_target[a % WEAK] = weakref.ref(thing), number_of(thing)
+
+    def can_be_weak(self, root):
+        thing = self.roots[root % ROOTS]
+        return thing is not None and type(thing) not in NOT_WEAK
 
     def op_weak_drop(self, a, b, c, d, e):
         self.weak[a % WEAK] = None
 
     def op_ref(self, a, b, c, d, e):
-        number, thing = self.number(), self.roots[b % ROOTS]
-        if thing is not None and type(thing) not in NOT_WEAK:
-            self.roots[a % ROOTS] = self.new_ref(thing, number, self.roots[c % ROOTS], d % len(CALLBACK_ACTS), e)
+        number = self.number()
+        if self.can_be_weak(b):
+            self.roots[a % ROOTS] = self.new_ref(self.roots[b % ROOTS], number, self.roots[c % ROOTS], d % len(CALLBACK_ACTS), e)
 
     def op_up(self, a, b, c, d, e):
         self.upgrade(a % ROOTS, self.weak[b % WEAK])
 
     def op_up_ref(self, a, b, c, d, e):
-        ref = self.roots[b % ROOTS]
-        if type(ref) is Ref:
-            self.upgrade(a % ROOTS, ref)
+        if type(self.roots[b % ROOTS]) is Ref:
+            self.roots[a % ROOTS] = self.told(self.roots[b % ROOTS]())
 
     def op_up_made(self, a, b, c, d, e):
         made = [weak for weak in self.weak_made if weak is not None]
@@ -468,7 +476,7 @@ class Machine:
 
     def op_fin(self, a, b, c, d, e):
         number, thing = self.number(), self.roots[b % ROOTS]
-        if thing is not None and type(thing) not in NOT_WEAK:
+        if self.can_be_weak(b):
             self.act[number], self.arg[number], self.target[number] = d % len(CALLBACK_ACTS), e, number_of(thing)
             self.fins[a % FINALIZERS] = Finalize(thing, call_finalizer, number, self.roots[c % ROOTS])
 
@@ -485,8 +493,7 @@ class Machine:
     def op_fin_peek(self, a, b, c, d, e):
         fin = self.fins[b % FINALIZERS]
         if fin is not None:
-            told = fin.peek()
-            self.upgrade(a % ROOTS, lambda: told and told[0])
+            self.roots[a % ROOTS] = self.told((fin.peek() or [None])[0])
 
     def op_fin_alive(self, a, b, c, d, e):
         fin = self.fins[a % FINALIZERS]
@@ -503,8 +510,9 @@ class Machine:
     def op_fin_atexit(self, a, b, c, d, e):
         fin = self.fins[a % FINALIZERS]
         if fin is not None:
-            fin.atexit = b % 2
+            fin.atexit = b % 2 == 1
             self.emit('told', fin.atexit)
+            self.number()  # the other twin needs one
 
     def op_collect(self, a, b, c, d, e):
         self.emit('result', self.collect(a % 3))
@@ -533,7 +541,7 @@ class Machine:
         if thing is None:
             return
         number = number_of(thing)
-        self.emit('query', number, gc.is_tracked(thing), gc.is_finalized(thing) or self.done[number])
+        self.emit('query', number, gc.is_tracked(thing), gc.is_finalized(thing))
         self.emit('refcount', number, sys.getrefcount(thing) - 2)
         for referent in gc.get_referents(thing):
             if number_of(referent):

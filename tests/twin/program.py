@@ -112,7 +112,7 @@ def generate(rng):
     for index in range(first + rng.randrange(6, rng.choice((20, 50, 90)))):
         op = make_op(rng, mode, weights if index >= first else [name == 'make' for name in NAMES])
         op[1] = op[1] if index >= first else index
-        made += OPS[op[0]] in ('make', 'ref', 'fin')
+        made += OPS[op[0]] in ('make', 'ref', 'fin', 'fin_atexit')
         if made < MOST_OBJECTS:
             ops.append(op)
     return Program(mode, ops)

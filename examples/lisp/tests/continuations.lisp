@@ -1,0 +1,33 @@
+; A continuation is a reference to a frame of the stack.
+(display (+ 1 (call/cc (lambda (return) (* 100 (return 41)))))) (newline)
+(define (find wanted items)
+  (call/cc (lambda (return) (for-each (lambda (item) (when (wanted item) (return item))) items) #f)))
+(display (list (find even? '(1 3 4 5)) (find even? '(1 3)))) (newline)
+
+; It can be gone through again: what was evaluated before is not shared between the times.
+(define again #f)
+(define times 0)
+(display (list 'a (call/cc (lambda (k) (set! again k) 0)) 'b)) (newline)
+(set! times (+ times 1))
+(if (< times 3) (again times))
+(define results '())
+(define k2 #f)
+(define (collect) (let ((x (call/cc (lambda (k) (set! k2 k) 0))) (y 10)) (set! results (cons (list x y (map (lambda (i) (+ i x)) '(1 2))) results))))
+(collect)
+(if (< (length results) 3) (k2 (length results)))
+(display results) (newline)
+
+; Two that take turns: each keeps the other's continuation.
+(define (make-generator walk)
+  (define return #f)
+  (define (resume ignored) (walk (lambda (item) (call/cc (lambda (k) (set! resume k) (return item))))) (return 'end))
+  (lambda () (call/cc (lambda (k) (set! return k) (resume #f)))))
+(define next (make-generator (lambda (yield) (for-each yield '(x y z)))))
+(define one (next))
+(define two (next))
+(display (list one two)) (newline)
+(define three (next))
+(display (list three (next))) (newline)
+(set! next #f) (set! again #f) (set! k2 #f)
+(gc)
+(display (alive "continuation")) (newline)

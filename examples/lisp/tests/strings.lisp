@@ -1,0 +1,36 @@
+; Strings, and ports that read from and write to them.
+(define out (open-output-string))
+(write '(a "b\n" (1 . 2) #t ()) out)
+(display " and " out)
+(display "text" out)
+(display (get-output-string out)) (newline)
+
+(define in (open-input-string "(define x 7) ; a comment\n (+ x x) 'quoted \"a \\\"string\\\"\""))
+(let loop ((form (read in)))
+  (unless (end? form)
+    (write form) (newline)
+    (loop (read in))))
+
+(define lines (open-input-string "one\n\ntwo\nthree"))
+(let loop ((line (read-line lines)) (count 0))
+  (if (end? line)
+      (begin (display count) (newline))
+      (begin (write line) (loop (read-line lines) (+ count 1)))))
+
+(define (join items between)
+  (fold (lambda (done item) (string-append done between item)) (car items) (cdr items)))
+(display (join (map number->string (iota 5)) ", ")) (newline)
+(display (substring "ouroboros" 0 4)) (newline)
+(write (list (string->number "42") (string->number "4x2") (string-length "") (equal? "ab" (string-append "a" "b"))))
+(newline)
+(define text (open-output-string))
+(let loop ((i 0)) (when (< i 1000) (display i text) (loop (+ i 1))))
+(display (string-length (get-output-string text))) (newline)
+(close-port text)
+(display (try (lambda () (display 1 text)) (lambda (message) message))) (newline)
+
+; A file that is not closed is complete when its port has gone.
+(define (save text) (display text (open-output-file "lisp-test.txt")))
+(save "written\nand read")
+(define file (open-input-file "lisp-test.txt"))
+(display (list (read file) (read file) (read file) (end? (read file)))) (newline)

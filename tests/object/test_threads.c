@@ -1,0 +1,248 @@
+/* tests/object/test_threads.c - objects belong to the first thread that makes one: another is refused, in words or by the fatal handler, and
+ * takes them over when the first has ended.
+ *
+ * Each case is a child, since a process has one first thread. Linked with: libouro (static), support/support.c, object/objects.c, cmocka,
+ * threads. */
+#include "object/objects.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+#define IN_A_CHILD(body)                                                                                               \
+  do {                                                                                                                 \
+    (void)state;                                                                                                       \
+    test_result result = test_in_child(body, NULL, 120);                                                               \
+    TEST_CHILD_PASSED(&result);                                                                                        \
+  } while (0)
+
+static cell *shared;
+
+static void in_a_thread(void *(*body)(void *arg), void *arg) {
+  pthread_t thread;
+  TEST_CHECK(pthread_create(&thread, NULL, body, arg) == 0);
+  TEST_CHECK(pthread_join(thread, NULL) == 0);
+}
+
+/* ---------------------------------------------------------------- another thread is refused */
+
+#define IS_REFUSED(expression)                                                                                         \
+  do {                                                                                                                 \
+    errno = 0;                                                                                                         \
+    TEST_CHECK(ouro_borrow(expression) == NULL && errno == EPERM);                                                     \
+  } while (0)
+
+static void note_nothing(ouro_weak *weak, void *data, void *held) {
+  (void)weak;
+  (void)data;
+  (void)held;
+}
+
+static void run_nothing(void *data, void *held) {
+  (void)data;
+  (void)held;
+}
+
+static void *try_to_make(void *arg) {
+  (void)arg;
+  ouro_type description = {.name = "made", .size = 32};
+  IS_REFUSED(ouro_new(&cell_type));
+  IS_REFUSED(ouro_new(&leaf_type));
+  IS_REFUSED(ouro_new_var(&list_type, 3));
+  IS_REFUSED(ouro_new_extra(&cell_type, 0, 16));
+  IS_REFUSED(ouro_adopt(ouro_type_new(&description)));
+  IS_REFUSED(ouro_weak_new(shared));
+  IS_REFUSED(ouro_weak_new_callback(shared, note_nothing, NULL, NULL));
+  IS_REFUSED(ouro_finalize(shared, run_nothing, NULL, NULL));
+  IS_REFUSED(ouro_weak_keys_new());
+  IS_REFUSED(ouro_weak_values_new());
+  IS_REFUSED(ouro_weak_set_new());
+  return NULL;
+}
+
+static void make_in_another_thread(void *arg) {
+  (void)arg;
+  shared = cell_new(0);
+  in_a_thread(try_to_make, NULL);
+  TEST_CHECK(ouro_refcount(shared) == 1 && ouro_weak_count(shared) == 0);
+  OBJECTS_ARE_SOUND();
+  drop(shared);
+}
+
+static void another_thread_makes_nothing(void **state) { IN_A_CHILD(make_in_another_thread); }
+
+static void *take(void *arg) {
+  ouro_incref(arg);
+  return NULL;
+}
+
+static void *release(void *arg) {
+  drop(arg);
+  return NULL;
+}
+
+static void *store(void *arg) {
+  ouro_ref slot = OURO_NULL;
+  ouro_setref(&slot, arg);
+  return NULL;
+}
+
+static void take_elsewhere(void *arg) { in_a_thread((void *(*)(void *))arg, shared); }
+
+static void another_thread_counts_nothing(void **state) {
+  (void)state;
+  void *(*const bodies[])(void *) = {take, release, store};
+  shared = cell_new(0);
+  for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+    char name[TEST_TYPE_NAME];
+    assert_int_equal(test_fatal_code(take_elsewhere, (void *)bodies[i], name), OURO_FATAL_WRONG_THREAD);
+    assert_string_equal(name, "cell");
+  }
+  drop(shared);
+}
+
+static void *try_to_collect(void *arg) {
+  (void)arg;
+  TEST_CHECK(ouro_gc_collect(2) <= 0);
+  for (int i = 0; i < 100; i++) {
+    ouro_safepoint();
+  }
+  return NULL;
+}
+
+static void collect_in_another_thread(void *arg) {
+  (void)arg;
+  static const int often[OURO_GENERATIONS] = {1, 1, 1};
+  drop(cell_ring(&cell_type, 3, 1));
+  TEST_CHECK(ouro_gc_set_threshold(often) == OURO_OK);
+  in_a_thread(try_to_collect, NULL);
+  TEST_CHECK(strcmp(test_log(), "") == 0);
+  TEST_CHECK(ouro_gc_collect(2) == 3);
+}
+
+static void another_thread_collects_nothing(void **state) { IN_A_CHILD(collect_in_another_thread); }
+
+static void *count_immortal(void *arg) {
+  for (int i = 0; i < 1000; i++) {
+    ouro_incref(arg);
+    drop(arg);
+    drop(arg);
+  }
+  return NULL;
+}
+
+static void share_an_immortal(void *arg) {
+  (void)arg;
+  shared = cell_new(0);
+  TEST_CHECK(ouro_make_immortal(shared) == OURO_OK);
+  in_a_thread(count_immortal, shared);
+  TEST_CHECK(ouro_is_immortal(shared));
+}
+
+static void an_immortal_object_is_for_every_thread(void **state) { IN_A_CHILD(share_an_immortal); }
+
+/* ---------------------------------------------------------------- the next owner */
+
+static void *make_and_leave(void *arg) {
+  (void)arg;
+  shared = cell_new(1);
+  ouro_movref(&shared->a, ouro_adopt(cell_ring(&cell_type, 3, 10)));
+  drop(cell_ring(&cell_type, 2, 20));
+  return NULL;
+}
+
+static void take_over(void *arg) {
+  (void)arg;
+  in_a_thread(make_and_leave, NULL);
+  cell *mine = cell_new(2); /* from now on all of them are this thread's */
+  ouro_setref(&mine->a, shared);
+  TEST_CHECK(ouro_refcount(shared) == 2);
+  OBJECTS_ARE_SOUND();
+  TEST_CHECK(ouro_gc_collect(2) == 2);
+  TEST_CHECK(strcmp(test_log_sorted(), "-20 -21") == 0);
+  drop(mine);
+  drop(shared);
+  TEST_CHECK(strcmp(test_log(), "-2 -1") == 0);
+  TEST_CHECK(ouro_gc_collect(2) == 3);
+  TEST_CHECK(test_live() == 0);
+}
+
+static void the_next_thread_takes_the_objects_over(void **state) { IN_A_CHILD(take_over); }
+
+static void take_over_by_counting(void *arg) {
+  (void)arg;
+  in_a_thread(make_and_leave, NULL);
+  ouro_clear(&shared->a);
+  drop(shared); /* no object was made here: that is enough */
+  TEST_CHECK(ouro_gc_collect(2) == 5);
+  TEST_CHECK(test_live() == 0);
+}
+
+static void counting_takes_them_over_as_well(void **state) { IN_A_CHILD(take_over_by_counting); }
+
+static void *make_some(void *arg) {
+  size_t number = (size_t)arg;
+  size_t live = test_live();
+  cell *ring = cell_ring(&final_type, 10, 0);
+  ouro_weak *weak = weak_noting(ring, "died");
+  TEST_CHECK(test_live() == live + 11);
+  drop(weak);
+  drop(ring);
+  if (number % 2 == 0) {
+    TEST_CHECK((size_t)ouro_gc_collect(2) >= 10);
+    TEST_CHECK(test_live() == 0);
+  }
+  return NULL;
+}
+
+static void one_after_the_other(void *arg) {
+  (void)arg;
+  for (size_t i = 1; i <= 500; i++) {
+    in_a_thread(make_some, (void *)i);
+    TEST_CHECK(test_live() == (i % 2 == 0 ? 0 : 10));
+  }
+  OBJECTS_ARE_SOUND();
+  TEST_HEAP_IS_SOUND();
+}
+
+static void very_many_threads_own_them_in_turn(void **state) { IN_A_CHILD(one_after_the_other); }
+
+/* What a thread's own destructors release, when it ends. */
+static pthread_key_t key;
+
+static void release_at_end(void *object) {
+  drop(object);
+  drop(cell_new(5)); /* it may even make something */
+}
+
+static void *leave_with_an_object(void *arg) {
+  (void)arg;
+  TEST_CHECK(pthread_setspecific(key, cell_new(4)) == 0);
+  return NULL;
+}
+
+static void release_in_destructors(void *arg) {
+  (void)arg;
+  TEST_CHECK(pthread_key_create(&key, release_at_end) == 0);
+  in_a_thread(leave_with_an_object, NULL);
+  TEST_CHECK(strcmp(test_log(), "-4 -5") == 0);
+  drop(cell_new(6));
+  TEST_CHECK(strcmp(test_log(), "-6") == 0);
+  TEST_CHECK(test_live() == 0);
+}
+
+static void a_threads_destructors_may_release_objects(void **state) { IN_A_CHILD(release_in_destructors); }
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      /* Before this process has made an object itself. */
+      cmocka_unit_test(the_next_thread_takes_the_objects_over),
+      cmocka_unit_test(counting_takes_them_over_as_well),
+      cmocka_unit_test(very_many_threads_own_them_in_turn),
+      cmocka_unit_test(a_threads_destructors_may_release_objects),
+      OBJECT_TEST(another_thread_makes_nothing),
+      OBJECT_TEST(another_thread_counts_nothing),
+      OBJECT_TEST(another_thread_collects_nothing),
+      OBJECT_TEST(an_immortal_object_is_for_every_thread),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""The twin test: random programs that make objects, link them, drop them, refer to them weakly, finalize, resurrect and collect,
+run on ouro and in CPython. Who lives, what is called and in which order, what collections give: all must agree.
+
+usage: run.py TWIN [--programs N] [--seed S] [--jobs J] [--verify]     N programs (20,000), the same ones for the same seed
+       run.py TWIN --only I [--seed S]                                 show what program I does in both
+
+Prints TAP: a case for each batch of programs, and one that all kinds of events came to pass. A program on which the twins differ is
+shrunk: operations are left out as long as they still differ. What is left is printed, with both logs from where they part."""
+
+import argparse
+import collections
+import itertools
+import multiprocessing
+import random
+import struct
+import subprocess
+import sys
+
+import mirror
+import program
+
+BATCH = 500
+PATIENCE = 120  # seconds for a batch
+VERSIONS = ((3, 11), (3, 14))  # CPython's collector of these is the reference: from, and up to but not including
+
+
+def make_program(seed, index):
+    return program.generate(random.Random(f'{seed}/{index}'))
+
+
+class Crash(Exception):
+    """The twin ended, or hung; what it wrote to stderr."""
+
+
+def split(output):
+    """The events of each program, as the twin wrote them."""
+    at = 0
+    while at + 4 <= len(output):
+        count, = struct.unpack_from('<I', output, at)
+        if at + 4 + 4 * count > len(output):
+            return
+        yield list(struct.unpack_from(f'<{count}I', output, at + 4))
+        at += 4 + 4 * count
+
+
+def run_twin(twin, programs):
+    """(events of each program that it finished, what is wrong with the run or None)."""
+    blob = b''.join(one.pack() for one in programs)
+    try:
+        done = subprocess.run(twin, input=blob, capture_output=True, timeout=PATIENCE)
+    except subprocess.TimeoutExpired as error:
+        return list(split(error.stdout or b'')), f'no end after {PATIENCE} s'
+    wrong = done.stderr.decode(errors='replace').strip()
+    if done.returncode:
+        wrong = f'status {done.returncode}: {wrong}'
+    return list(split(done.stdout)), wrong or None
+
+
+def run_mirror(one):
+    try:
+        return list(mirror.machine.run(one))
+    except Exception as error:
+        raise SystemExit(f'run.py: the mirror fails: {error!r} in\n{one}')
+
+
+def differs(twin, one):
+    """(events of the twin, events of the mirror, what is wrong) where they differ on a program alone; None where they do not."""
+    told, wrong = run_twin(twin, [one])
+    told, expected = told[0] if told else [], run_mirror(one)
+    return (told, expected, wrong) if wrong or told != expected else None
+
+
+def shrink(twin, one):
+    """A smaller program on which the twins still differ."""
+    ops, chunk = one.ops, max(1, len(one.ops) // 2)
+    while True:
+        at = shorter = 0
+        while at < len(ops):
+            fewer = program.Program(one.mode, ops[:at] + ops[at + chunk:])
+            if differs(twin, fewer):
+                ops, shorter = fewer.ops, True
+            else:
+                at += chunk
+        if chunk == 1 and not shorter:
+            return program.Program(one.mode, ops)
+        chunk = max(1, chunk // 2)
+
+
+def show(one, told, expected, wrong):
+    """Lines that tell a program, and where the two logs part."""
+    lines = str(one).splitlines() + ([f'the twin says: {line}' for line in wrong.splitlines()] if wrong else [])
+    pairs = list(itertools.zip_longest(told, expected))
+    part = next((number for number, (a, b) in enumerate(pairs) if a != b), len(pairs))
+    for number, pair in enumerate(pairs[max(0, part - 8):part + 12], max(0, part - 8)):
+        ours, python = ('-' if event is None else program.describe_event(event) for event in pair)
+        lines.append(f'{number:4}   {ours}' if ours == python else f'{number:4} ! ouro: {ours} | CPython: {python}')
+    return lines
+
+
+def explain(twin, seed, index, one, wrong):
+    """What a program that failed in its batch does, shrunk if it fails alone as well."""
+    lines = [f'seed {seed}, program {index}: run.py ... --seed {seed} --only {index}']
+    if not differs(twin, one):
+        return lines + [f'fails only after others in its batch: {wrong}'] + str(one).splitlines()
+    small = shrink(twin, one)
+    return lines + show(small, *differs(twin, small))
+
+
+def run_batch(job):
+    """(first index, count, the lines of the first failure, events by kind) of a batch."""
+    twin, seed, first, count = job
+    programs = [make_program(seed, first + i) for i in range(count)]
+    told, wrong = run_twin(twin, programs)
+    kinds = collections.Counter()
+    for number, one in enumerate(programs):
+        expected = run_mirror(one)
+        kinds.update(event >> 24 for event in expected)
+        if number >= len(told) or told[number] != expected:
+            return first, count, explain(twin, seed, first + number, one, wrong), kinds
+    return first, count, [f'the twin says: {wrong}'] if wrong else [], kinds
+
+
+def report(results, batches, seed):
+    """Print TAP; whether all is well."""
+    kinds, failed = collections.Counter(), 0
+    print(f'1..{batches + 1}', flush=True)
+    for number, (first, count, lines, seen) in enumerate(results, 1):
+        kinds += seen
+        failed += bool(lines)
+        print(f'{"not ok" if lines else "ok"} {number} - programs {first} to {first + count - 1} of seed {seed}')
+        print(''.join(f'# {line}\n' for line in lines), end='', flush=True)
+    never = [name for name, code in program.EVENT.items() if not kinds[code]]
+    print(f'{"not ok" if never else "ok"} {batches + 1} - every kind of event came to pass')
+    print('# ' + ', '.join(f'{name} {kinds[code]}' for name, code in program.EVENT.items()))
+    return not failed and not never
+
+
+def show_one(twin, seed, index):
+    one = make_program(seed, index)
+    told, wrong = run_twin(twin, [one])
+    told = told[0] if told else []
+    expected = run_mirror(one)
+    print('\n'.join(show(one, told, expected, wrong)))
+    print('the same' if told == expected and not wrong else 'different')
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('twin')
+    parser.add_argument('--programs', type=int, default=20000)
+    parser.add_argument('--seed', default='1')
+    parser.add_argument('--jobs', type=int, default=2)
+    parser.add_argument('--verify', action='store_true', help="ouro's checkers run after each operation")
+    parser.add_argument('--only', type=int)
+    return parser.parse_args()
+
+
+def main():
+    told = parse()
+    twin = [told.twin] + ['--verify'] * told.verify
+    if not VERSIONS[0] <= sys.version_info[:2] < VERSIONS[1] or sys.implementation.name != 'cpython':
+        print('1..0 # SKIP the reference is CPython 3.11 to 3.13')
+        return 0
+    if told.only is not None:
+        mirror.start()
+        show_one(twin, told.seed, told.only)
+        return 0
+    jobs = [(twin, told.seed, first, min(BATCH, told.programs - first)) for first in range(0, told.programs, BATCH)]
+    with multiprocessing.get_context('fork').Pool(told.jobs, mirror.start) as pool:
+        return 0 if report(pool.imap(run_batch, jobs), len(jobs), told.seed) else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())
