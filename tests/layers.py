@@ -23,6 +23,9 @@ LAYERS = {
     'base': [],
     'os': ['base'],
     'heap': ['base', 'os'],
+    'object': ['base', 'os', 'heap'],
+    'gc': ['base', 'os', 'heap', 'object'],
+    'values': ['base', 'os', 'heap', 'object', 'gc'],
     'preload': ['base', 'os', 'heap'],
     'cli': ['base', 'os', 'heap', 'preload'],
 }
@@ -31,6 +34,9 @@ PUBLIC = {
     'base': ['ouro/base.h'],
     'os': ['ouro/base.h'],
     'heap': ['ouro/base.h', 'ouro/heap.h', 'ouro/inline.h'],
+    'object': ['ouro/base.h', 'ouro/heap.h', 'ouro/object.h', 'ouro/weak.h'],
+    'gc': ['ouro/base.h', 'ouro/heap.h', 'ouro/object.h', 'ouro/weak.h', 'ouro/gc.h'],
+    'values': ['ouro/base.h', 'ouro/heap.h', 'ouro/object.h', 'ouro/weak.h', 'ouro/gc.h', 'ouro/weakmap.h'],
     'preload': ['ouro/base.h', 'ouro/heap.h'],
     'cli': ['ouro/base.h', 'ouro/heap.h'],
 }

@@ -1,8 +1,9 @@
 /* collect.c - full collections of one large structure: while it lives, and when it is garbage.
  *
- * Arguments: shape (0: a list linked in both directions; 1: a tree whose leaves refer to the root; 2: a graph of random references that is
- * one ring as well), objects, collections. All is one cycle, held by one reference. Prints live_ns, for each object, the median of the
- * collections behind the first; and dead_ns, for each object, from a collection that finds and frees them all. */
+ * Arguments: shape (0: a list linked in both directions; 1: a tree whose leaves refer to the root; 2: a graph of random
+ * references that is one ring as well), objects, collections. All is one cycle, held by one reference. Prints live_ns, for
+ * each object, the median of the collections behind the first; and dead_ns, for each object, from a collection that finds and
+ * frees them all. */
 #define NODE_DEEP
 #include "measure.h"
 

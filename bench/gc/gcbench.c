@@ -1,9 +1,9 @@
-/* gcbench.c - the artificial benchmark by J. Ellis and P. Kovac, in the form that H. Boehm gave it: a tree to stretch the heap, a tree
- * and an array that stay, and trees of growing depth that come and go, built from the root down and from the leaves up. Nodes have two
- * references and two integers.
+/* gcbench.c - the artificial benchmark by J. Ellis and P. Kovac, in the form that H. Boehm gave it: a tree to stretch the
+ * heap, a tree and an array that stay, and trees of growing depth that come and go, built from the root down and from the
+ * leaves up. Nodes have two references and two integers.
  *
- * Arguments: depth of the tree that stretches (classic: 18); the one that stays is two levels less, and so are the deepest of the others.
- * Prints gcbench_ms and peak_mib. */
+ * Arguments: depth of the tree that stretches (classic: 18); the one that stays is two levels less, and so are the deepest of
+ * the others. Prints gcbench_ms and peak_mib. */
 #define NODE_FIELDS int i, j;
 #include "measure.h"
 

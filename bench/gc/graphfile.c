@@ -93,7 +93,8 @@ static void reach(const graph_file *graph, uint8_t *seen, uint32_t *stack, uint3
 }
 
 uint8_t *graph_holders(const graph_file *graph) {
-  uint8_t *holders = work_table(graph->objects), *referred = work_table(graph->objects), *seen = work_table(graph->objects);
+  uint8_t *holders = work_table(graph->objects), *referred = work_table(graph->objects);
+  uint8_t *seen = work_table(graph->objects);
   uint32_t *stack = work_table(graph->objects * sizeof *stack);
   for (size_t i = 0; i < graph->references; i++) referred[graph->target[i]] = 1;
   for (int part = 0; part < 2; part++) { /* what nobody refers to; then what cannot be reached from there */

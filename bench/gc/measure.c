@@ -8,7 +8,7 @@
 
 #include "measure.h"
 
-static size_t baseline, highest;
+static size_t baseline, highest, before; /* bytes; `before` as the kernel counts its own peak */
 
 /* The number behind `name` in a small file of /proc, in bytes, or 0; nothing is allocated. */
 static size_t proc_kib(const char *path, const char *name) {
@@ -24,7 +24,7 @@ static size_t proc_kib(const char *path, const char *name) {
 }
 
 size_t measure_resident(void) {
-  size_t bytes = proc_kib("/proc/self/smaps_rollup", "\nRss:");
+  size_t bytes = proc_kib("/proc/self/smaps_rollup", "\nAnonymous:");
   return bytes > 0 ? bytes : work_resident();
 }
 
@@ -37,6 +37,7 @@ void measure_baseline(void) {
   }
   baseline = measure_resident();
   highest = baseline;
+  before = proc_kib("/proc/self/status", "\nVmRSS:");
 }
 
 void measure_look(void) {
@@ -46,14 +47,14 @@ void measure_look(void) {
 
 void measure_report(const char *name, double value) { printf("%s %.4f\n", name, value); }
 
-static double above_baseline(size_t bytes) { return bytes > baseline ? (double)(bytes - baseline) : 0; }
+static double above(size_t bytes, size_t start) { return bytes > start ? (double)(bytes - start) : 0; }
 
-void measure_report_looks(void) { measure_report("peak_kib", above_baseline(highest) / 1024); }
+void measure_report_looks(void) { measure_report("peak_kib", above(highest, baseline) / 1024); }
 
 void measure_report_peak(void) {
   size_t peak = proc_kib("/proc/self/status", "\nVmHWM:");
   if (peak == 0) work_fail("/proc/self/status");
-  measure_report("peak_mib", above_baseline(peak) / 1048576);
+  measure_report("peak_mib", above(peak, before) / 1048576);
 }
 
 double measure_now(void) {

@@ -1,9 +1,9 @@
-/* measure.h - what the workloads of `bench/run gc` need beside heap/work.h: time by the item, memory above a baseline, the median of
- * several collections, and the report.
+/* measure.h - what the workloads of `bench/run gc` need beside heap/work.h: time, memory above a baseline, the median of several
+ * collections, and the report.
  *
- * A workload prints lines "name value" that harness/collectors.py reads: nanoseconds by the object or the operation, bytes, counts. It
- * knows none of the systems: what it does with objects goes through the inline functions of one header below systems/, which the
- * compiler's command line names (SYSTEM_HEADER). So all systems are given the same work, by the same loop.
+ * A workload prints lines "name value" that harness/objects.py reads: nanoseconds by the object or the operation, bytes, counts.
+ * It knows none of the systems: what it does with objects goes through the inline functions of one header below systems/, which
+ * the compiler's command line names (SYSTEM_HEADER). So all systems are given the same work, by the same loop.
  *
  * A system's header has:
  *   node                    an object of two references, `left` and `right`, and of what NODE_FIELDS adds
@@ -12,10 +12,12 @@
  *   node_retain, node_release, node_set     one more reference; one less; let a slot take over the caller's reference
  *   system_automatic(bool)  automatic collections on or off, where there are any
  *   system_collect()        a full collection, now; how many objects it found to be garbage
- * and defines what it can: SYSTEM_COUNTS (an object goes with its last reference), SYSTEM_COLLECTS (cycles are found),
- * SYSTEM_TELLS (and system_collect says how many), SYSTEM_WEAK (weak references), SYSTEM_THINGS (objects of any size, for graphs).
- * A workload may define before: NODE_FIELDS (more members), NODE_WEAK (nodes are referenced weakly), NODE_DEEP (structures are so deep
- * that freeing them by plain recursion would overflow the stack). */
+ * and defines what it can: SYSTEM_COUNTS (an object goes with its last reference), SYSTEM_TELLS (system_collect says how many it
+ * found), SYSTEM_BY_HAND (nothing finds cycles: who makes one takes it apart). For weak.c and graph.c some have more: weak
+ * references, and things, which are objects of any size.
+ *
+ * A workload may define before: NODE_FIELDS (more members), NODE_WEAK (nodes are referenced weakly), NODE_DEEP (structures are so
+ * deep that freeing them by plain recursion would overflow the stack). */
 #ifndef MEASURE_H
 #define MEASURE_H
 
@@ -29,8 +31,8 @@
 /* Keeps the compiler from seeing that a pointer or a count is as it was. */
 #define FORGET(pointer) __asm__ volatile("" : "+r"(pointer) : : "memory")
 
-/* Resident bytes of the process, exact (the figures of /proc/self/status lag behind by some pages for each processor). Takes about
- * a tenth of a millisecond. */
+/* Resident bytes of the process without its code and other files, exact (the figures of /proc/self/status lag behind by some
+ * pages for each processor). Takes about a tenth of a millisecond. */
 size_t measure_resident(void);
 
 /* Memory from here on counts as the workload's: takes the baseline, and lets the kernel's peak begin anew. */

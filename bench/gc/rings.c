@@ -1,8 +1,8 @@
 /* rings.c - rings of objects are made and dropped, and automatic collections must find them.
  *
- * Arguments: objects in a ring, rings, looks. Prints ring_ns, for each object, and then, in a second pass of as many rings that is not
- * timed, looks at resident memory: peak_kib, above what it was before the first pass. One ring is live at a time, so that this is the
- * memory that waits for the collector. */
+ * Arguments: objects in a ring, rings, looks. Prints ring_ns, for each object, and then, in a second pass of as many rings
+ * that is not timed, looks at resident memory: peak_kib, above what it was before the first pass. One ring is live at a time,
+ * so that this is the memory that waits for the collector. */
 #include "measure.h"
 
 #ifdef SYSTEM_BY_HAND
@@ -37,9 +37,6 @@ int main(int argc, char **argv) {
   size_t looks = work_number(argc, argv, 3, 100);
   system_start();
   ring(length);
-#ifdef SYSTEM_COLLECTS
-  system_collect();
-#endif
   measure_baseline();
   double from = measure_now();
   for (size_t i = 0; i < rings; i++) ring(length);

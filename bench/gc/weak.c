@@ -1,5 +1,5 @@
-/* weak.c - weak references: made, one to each of many objects; turned into strong references, which are dropped; and the objects dropped
- * while each has one.
+/* weak.c - weak references: made, one to each of many objects; turned into strong references, which are dropped; and the
+ * objects dropped while each has one.
  *
  * Arguments: rounds. Prints make_ns, get_ns, and, where objects go with their last reference, gone_ns for each object, and
  * plain_ns for the same objects without weak references. */
@@ -39,15 +39,18 @@ static void renew(void) {
 
 int main(int argc, char **argv) {
   size_t rounds = work_number(argc, argv, 1, 100);
-  double made = 0, got = 0, gone = 0, plain = 0, each = (double)(rounds * OBJECTS);
+  double each = (double)(rounds * OBJECTS);
+  struct {
+    double made, got, gone, plain;
+  } took = {0, 0, 0, 0};
   system_start();
   for (size_t i = 0; i < rounds; i++) {
     renew();
-    plain += release();
+    took.plain += release();
     renew();
-    made += make();
-    got += get();
-    gone += release();
+    took.made += make();
+    took.got += get();
+    took.gone += release();
     for (size_t k = 0; k < OBJECTS; k++) {
 #ifdef SYSTEM_COUNTS
       if (weak_get(&weak[k]) != NULL) work_fail("a weak reference survived its object");
@@ -55,11 +58,11 @@ int main(int argc, char **argv) {
       weak_drop(&weak[k]);
     }
   }
-  measure_report("make_ns", made / each);
-  measure_report("get_ns", got / each);
+  measure_report("make_ns", took.made / each);
+  measure_report("get_ns", took.got / each);
 #ifdef SYSTEM_COUNTS
-  measure_report("gone_ns", gone / each);
-  measure_report("plain_ns", plain / each);
+  measure_report("gone_ns", took.gone / each);
+  measure_report("plain_ns", took.plain / each);
 #endif
   return 0;
 }

@@ -5,8 +5,8 @@
     make.py dump OUTPUT -m MODULE [ARGUMENT ...]       the same for a module, as python -m runs it
     make.py show FILE
 
-A program may also choose the moment itself: put this folder on its path, and call make.dump("heap.graph.zst"). A name that ends in .zst is
-compressed with the zstd command. The tables of the dump itself are not in the graph; the modules that this script imports are."""
+A program may also choose the moment itself: put this folder on its path, and call make.dump("heap.graph.zst"). A name that ends in
+.zst has it compressed by the zstd command. The dump's own tables are not in the graph; the modules that it imports are."""
 import argparse
 import array
 import collections

@@ -85,7 +85,7 @@ def measure_objects(bench, systems):
     nothing = System("nothing", "nothing")
     systems = [system for system in systems if system.name != "Nim ORC"]
     build_all(bench, [(system, pair[0]) for system in [nothing, *systems] for pair in OBJECT_PAIRS.values()])
-    loops, env = bench.size(50_000, 2_000), Allocator("glibc").environment()
+    loops, env = bench.size(400_000, 20_000), Allocator("glibc").environment()
     found = {}
     for system in [nothing, *systems]:
         found[system.name] = {

@@ -198,7 +198,8 @@ def progress(workload):
     for system in workload.systems:
         values = [figure.median(system.name) for figure in workload.figures]
         shown = " / ".join(f"{value:.4g}" for value in values if value is not None)
-        parts.append(f"{system.name} " + ("FAILED: " + workload.failures[system.name] if system.name in workload.failures else shown))
+        failure = workload.failures.get(system.name)
+        parts.append(f"{system.name} {shown if failure is None else 'FAILED: ' + failure}")
     return ", ".join(parts)
 
 

@@ -46,7 +46,8 @@ def bars_text(workloads):
 
 
 def failures_text(workloads):
-    lines = [f"- {workload.figures[0].title}, {name}: {text}" for workload in workloads for name, text in workload.failures.items()]
+    lines = [f"- {workload.figures[0].title}, {name}: {text}"
+             for workload in workloads for name, text in workload.failures.items()]
     return "## Failures\n\n" + "\n".join(lines) + "\n" if lines else ""
 
 

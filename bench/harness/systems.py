@@ -74,7 +74,8 @@ class System:
             return
         fresh = bench.scratch / output.name
         command = [os.environ.get("CC", "cc"), *FLAGS, f'-DSYSTEM_HEADER="systems/{self.header}.h"', f"-I{own}",
-                   f"-I{bench.sources}", *self.compile_flags(bench), "-o", str(fresh), *map(str, sources), *self.link_flags(bench)]
+                   f"-I{bench.sources}", *self.compile_flags(bench), "-o", str(fresh), *map(str, sources),
+                   *self.link_flags(bench)]
         subprocess.run(command, check=True)
         fresh.replace(output)
 
@@ -101,9 +102,9 @@ class Package(System):
 
 
 class StaticPython(Package):
-    """CPython without a shared library between the program and the interpreter, which is how Debian's own python3 is linked. It is
-    measured beside the other where Debian has it; the bars are those of the shared library, which is what pkg-config gives to who
-    embeds Python."""
+    """CPython without a shared library between the program and the interpreter, which is how Debian's own python3 is linked. It
+    is measured beside the other where it is there; the bars are those of the shared library, which is what pkg-config gives
+    to who embeds Python."""
     optional = True
 
     def find(self, bench):
@@ -148,7 +149,7 @@ class Ouro(System):
 
 
 def find_library(root, given):
-    """libouro.a: as given, or that of the build which the given file belongs to, or the first that a build has left under build/."""
+    """libouro.a: as given, or that of the build that the given file belongs to, or the first that is under build/."""
     if given is not None:
         path = Path(given).resolve()
         if not path.exists():
@@ -191,7 +192,7 @@ class Nim(System):
 
 
 def find_all(bench, ouro, names=None):
-    """The systems, ouro first, and remarks on those that are left out; `ouro` is a path, None to search, or False to leave it out."""
+    """The systems, ouro first, and remarks on those that are left out. `ouro` is a path, None to search, or False for without."""
     systems = [] if ouro is False else [Ouro("ouro", "ouro", ouro)]
     systems += [Package("CPython", "cpython", "python3-embed", "libpython3-dev"),
                 StaticPython("CPython static", "cpython", "python3-embed", "libpython3-dev"),
@@ -217,6 +218,7 @@ def find_all(bench, ouro, names=None):
 
 def build_all(bench, wanted):
     """Builds the (system, workload) pairs, on all processors."""
+    wanted = dict.fromkeys((system, workload) for system, workload in wanted)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for done in [pool.submit(system.build, bench, workload) for system, workload in wanted]:
             done.result()

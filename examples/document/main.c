@@ -136,7 +136,7 @@ static void command_text(program *p, char **word) {
 }
 
 static void command_path(program *p, char **word) {
-  OURO_AUTO(element) found = find(p, word[1]);
+  OURO_AUTO(element) found = word[1] ? find(p, word[1]) : ouro_xnewref(ouro_borrow(p->held));
   const char *between = "";
   for (node *n = as_node(ouro_borrow(found)); n; n = node_parent(n)) {
     const string *name = ouro_borrow(as_element(n)->name);
@@ -187,6 +187,13 @@ static void command_drop(program *p, char **word) {
     node_detach(n);
 }
 
+/* Each child is borrowed from the slot that node_detach empties: there is no other reference to it. */
+static void command_empty(program *p, char **word) {
+  OURO_AUTO(element) found = find(p, word[1]);
+  element *e = ouro_borrow(found);
+  while (e && ouro_borrow(e->first)) node_detach(ouro_borrow(e->first));
+}
+
 static void command_hold(program *p, char **word) {
   if (word[1])
     ouro_movref(&p->held, find(p, word[1]));
@@ -232,11 +239,12 @@ static const struct command {
     {"print", 0, 1, command_print, "print [ID]             the document, or an element and what is below it"},
     {"find", 1, 1, command_find, "find NAME              all elements of that name"},
     {"text", 1, 1, command_text, "text ID                the text below an element"},
-    {"path", 1, 1, command_path, "path ID                the way up to the root"},
+    {"path", 0, 1, command_path, "path [ID]              the way up from there (from what is held)"},
     {"set", 3, 3, command_set, "set ID NAME VALUE      set an attribute"},
     {"add", 2, 3, command_add, "add PARENT NAME [ID]   add an element"},
     {"move", 2, 2, command_move, "move ID PARENT         move an element, with what is below it"},
     {"drop", 1, 1, command_drop, "drop ID                take an element out, with what is below it"},
+    {"empty", 1, 1, command_empty, "empty ID               take out all that is below an element"},
     {"hold", 0, 1, command_hold, "hold [ID]              keep a reference to this one (to none)"},
     {"watch", 1, 1, command_watch, "watch ID               say when it has gone"},
     {"alive", 0, 0, command_alive, "alive                  what is in memory"},

@@ -121,15 +121,16 @@ string *element_get(const element *e, const char *name) {
   return a ? ouro_borrow(a->value) : NULL;
 }
 
-/* A new attribute in front of the others. */
+/* A new attribute behind the others. */
 static int add_attribute(element *e, string *name, string *value) {
   OURO_OWNED(attribute) made = ouro_new(&attribute_type);
   attribute *a = ouro_borrow(made);
   if (!a) return OURO_ENOMEM;
   ouro_setref(&a->name, name);
   ouro_setref(&a->value, value);
-  ouro_movref(&a->next, ouro_steal(&e->attributes));
-  ouro_movref(&e->attributes, made);
+  OURO_OWNED(attribute) *slot = &e->attributes;
+  for (a = ouro_borrow(*slot); a; a = ouro_borrow(*slot)) slot = &a->next;
+  ouro_movref(slot, made);
   return OURO_OK;
 }
 

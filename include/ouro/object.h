@@ -142,7 +142,7 @@ struct ouro_type {
   } ouro__derived;
 };
 
-/* A list of offsets for ouro_type.references. */
+/* A list of offsets for ouro_type.references. At file scope: within a function the list would live no longer than that. */
 #define OURO_REFERENCES(...) ((const uint32_t[]){__VA_ARGS__, UINT32_MAX})
 
 /* Check a type as its first use would: 0, or OURO_EINVAL and a sentence in `text` (which may be NULL).

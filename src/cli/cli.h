@@ -8,7 +8,7 @@
  *     run          `ouro run` from beginning to end
  *     processes    the processes that take part, from their pages (preload/control.h) and /proc
  *     history      heap and resident memory over time, in a fixed number of points
- *     detail       one process's heap in full, as it wrote it
+ *     detail       one process's heap in full, as it wrote it; objects: the part of the program's own libouro
  *     text, chart  the report for people; format has the numbers
  *     json         the report for programs
  *
@@ -143,6 +143,7 @@ typedef struct ouro__process {
   unsigned reports, reports_shown; /* it has answered SIGUSR2 so often; of which the user has seen */
   uint64_t started_ns, ended_ns;   /* of CLOCK_MONOTONIC; ended 0 while alive */
   uint64_t held, held_peak, taken, returned, dirty, arenas, pools, heap_threads;
+  uint64_t library_held, library_held_peak; /* of a libouro that the program itself uses for objects; 0: it does not */
   uint64_t resident, resident_peak, resident_exit;
   uint64_t user_us, system_us;
   unsigned threads, threads_peak; /* of the system */
@@ -165,6 +166,10 @@ bool ouro__processes_init(ouro__processes *all, const char *directory, pid_t pro
 
 /* Look at every process; `final`: the program has ended, its zombie is gone. */
 void ouro__processes_sample(ouro__processes *all, bool final);
+
+/* What the heap holds and at most held, with that of the program's own libouro. */
+uint64_t ouro__process_held(const ouro__process *process);
+uint64_t ouro__process_held_peak(const ouro__process *process);
 
 /* The process with the largest heap at its peak; the program where nobody has a heap. Never NULL. */
 ouro__process *ouro__processes_subject(const ouro__processes *all);
@@ -191,6 +196,25 @@ typedef struct ouro__arena_mark {
   uint64_t size, used, live, resident; /* bytes */
 } ouro__arena_mark;
 
+#define OURO_GENERATIONS 3 /* the number is part of the format */
+
+typedef struct ouro__object_row {
+  const char *name; /* in the JSON */
+  uint64_t objects, bytes, generation[OURO_GENERATIONS];
+} ouro__object_row;
+
+typedef struct ouro__collection_row {
+  uint64_t objects, collections, collected, uncollectable, candidates, pauses_ns, longest_pause_ns;
+} ouro__collection_row;
+
+typedef struct ouro__objects {
+  bool there; /* false: the program has no objects, and all below is 0 */
+  uint64_t live, bytes, types_in_all;
+  ouro__collection_row generation[OURO_GENERATIONS];
+  ouro__object_row *types; /* most bytes first, perhaps not all; owned */
+  size_t type_count;
+} ouro__objects;
+
 typedef struct ouro__detail {
   void *json;      /* the whole, a json_t; owned */
   double seconds;  /* since the run began: when it was written */
@@ -201,11 +225,20 @@ typedef struct ouro__detail {
   size_t class_count;
   ouro__arena_mark *arenas;
   size_t arena_count;
+  ouro__objects objects;
 } ouro__detail;
 
 /* The newest that `process` wrote. false: there is nothing, or it is no JSON. */
 bool ouro__detail_read(ouro__detail *detail, const ouro__processes *all, const ouro__process *process);
 void ouro__detail_free(ouro__detail *detail);
+
+/* A number of what the process wrote; 0 where it is none. `object` is a json_t. */
+uint64_t ouro__detail_number(const void *object, const char *key);
+
+/* The objects' part of `json`, a json_t that outlives `objects`. */
+void ouro__objects_read(ouro__objects *objects, const void *json);
+void ouro__objects_free(ouro__objects *objects);
+void ouro__objects_text(const ouro__objects *objects, FILE *out);
 
 /* ---------------------------------------------------------------- reports */
 
@@ -247,6 +280,7 @@ typedef struct ouro__words {
 const char *ouro__words_bytes(ouro__words *words, uint64_t bytes);
 const char *ouro__words_seconds(ouro__words *words, double seconds);
 const char *ouro__words_count(ouro__words *words, uint64_t count);
+const char *ouro__words_pause(ouro__words *words, uint64_t ns);
 
 /* Where Python's memory is, in one line for people; and its name in JSON. */
 const char *ouro__python_sentence(const ouro__python_info *python);

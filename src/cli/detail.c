@@ -10,10 +10,12 @@
 
 /* ---------------------------------------------------------------- what is in it */
 
-static uint64_t number(const json_t *object, const char *key) {
+uint64_t ouro__detail_number(const void *object, const char *key) {
   json_int_t value = json_integer_value(json_object_get(object, key));
   return value > 0 ? (uint64_t)value : 0;
 }
+
+static uint64_t number(const json_t *object, const char *key) { return ouro__detail_number(object, key); }
 
 static void read_heap(ouro__detail *detail, const json_t *heap) {
   detail->blocks_live = number(heap, "blocks_live");
@@ -95,6 +97,7 @@ bool ouro__detail_read(ouro__detail *detail, const ouro__processes *all, const o
   read_heap(detail, json_object_get(json, "heap"));
   read_classes(detail, json_object_get(json, "classes"));
   read_arenas(detail, json_object_get(json, "arenas"));
+  ouro__objects_read(&detail->objects, json_object_get(json, "objects"));
   return true;
 }
 
@@ -102,5 +105,6 @@ void ouro__detail_free(ouro__detail *detail) {
   json_decref(detail->json);
   free(detail->classes);
   free(detail->arenas);
+  ouro__objects_free(&detail->objects);
   *detail = (ouro__detail){0};
 }

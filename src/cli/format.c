@@ -33,6 +33,14 @@ const char *ouro__words_seconds(ouro__words *words, double seconds) {
   return words->text;
 }
 
+/* Pauses of a collector: from microseconds to seconds. */
+const char *ouro__words_pause(ouro__words *words, uint64_t ns) {
+  double ms = (double)ns / 1e6;
+  if (ms >= 9999.5) return ouro__words_seconds(words, ms / 1000);
+  snprintf(words->text, sizeof words->text, "%.*f ms", ms < 1 ? 3 : ms < 100 ? 1 : 0, ms);
+  return words->text;
+}
+
 const char *ouro__words_count(ouro__words *words, uint64_t count) {
   char digits[24];
   size_t length = (size_t)snprintf(digits, sizeof digits, "%" PRIu64, count), to = 0;

@@ -83,6 +83,10 @@ static json_t *counters_part(const ouro__process *process) {
   set_number(part, "arenas", process->arenas);
   set_number(part, "pools", process->pools);
   set_number(part, "threads", process->heap_threads);
+  if (process->library_held_peak) {
+    set_number(part, "library_held", process->library_held);
+    set_number(part, "library_held_peak", process->library_held_peak);
+  }
   return part;
 }
 

@@ -58,10 +58,16 @@ bool ouro__processes_init(ouro__processes *all, const char *directory, pid_t pro
   return true;
 }
 
+uint64_t ouro__process_held(const ouro__process *process) { return process->held + process->library_held; }
+
+uint64_t ouro__process_held_peak(const ouro__process *process) {
+  return process->held_peak + process->library_held_peak;
+}
+
 ouro__process *ouro__processes_subject(const ouro__processes *all) {
   ouro__process *subject = program_of(all);
   for (size_t i = 1; i < all->count; i++) {
-    if (all->list[i].held_peak > subject->held_peak) subject = &all->list[i];
+    if (ouro__process_held_peak(&all->list[i]) > ouro__process_held_peak(subject)) subject = &all->list[i];
   }
   return subject;
 }
@@ -169,6 +175,8 @@ static void take_page(ouro__process *process, ouro__control_page *page) {
   process->arenas = counters->arenas;
   process->pools = counters->pools;
   process->heap_threads = counters->threads;
+  process->library_held = page->library_held;
+  process->library_held_peak = page->library_held_peak;
   process->user_us = page->user_us;
   process->system_us = page->system_us;
   process->resident_exit = page->resident_exit;
@@ -245,7 +253,7 @@ static void look_at(ouro__processes *all, ouro__process *process, bool ended) {
   }
   if (read_page(all, process->pid, &page)) take_page(process, &page);
   if (process->history) {
-    ouro__history_add(process->history, ouro__now_ns() - all->start_ns, process->held, process->resident);
+    ouro__history_add(process->history, ouro__now_ns() - all->start_ns, ouro__process_held(process), process->resident);
   }
 }
 

@@ -68,16 +68,24 @@ static void resident_line(const ouro__report *report, FILE *out) {
   fputc('\n', out);
 }
 
-static void heap_lines(const ouro__report *report, FILE *out) {
+static void heap_line(const ouro__process *subject, const char *name, uint64_t peak, uint64_t held, FILE *out) {
   ouro__words one, two;
-  const ouro__process *subject = report->subject;
-  label(out, "ouro's heap");
-  fprintf(out, "peak %s, ", ouro__words_bytes(&one, subject->held_peak));
+  label(out, name);
+  fprintf(out, "peak %s, ", ouro__words_bytes(&one, peak));
   fprintf(out, "%s %s\n",
           subject->alive    ? "now"
           : subject->exited ? "at exit"
                             : "when last seen",
-          ouro__words_bytes(&two, subject->held));
+          ouro__words_bytes(&two, held));
+}
+
+static void heap_lines(const ouro__report *report, FILE *out) {
+  ouro__words one, two;
+  const ouro__process *subject = report->subject;
+  heap_line(subject, "ouro's heap", subject->held_peak, subject->held, out);
+  if (subject->library_held_peak) {
+    heap_line(subject, "its own libouro", subject->library_held_peak, subject->library_held, out);
+  }
   label(out, "from the system");
   fprintf(out, "took %s in all, ", ouro__words_bytes(&one, subject->taken));
   fprintf(out, "gave back %s\n", ouro__words_bytes(&two, subject->returned));
@@ -215,7 +223,8 @@ static void classes(const ouro__detail *detail, FILE *out) {
 /* ---------------------------------------------------------------- the other processes */
 
 static uint64_t rank(const ouro__process *process) {
-  return process->held_peak > process->resident_peak ? process->held_peak : process->resident_peak;
+  uint64_t held = ouro__process_held_peak(process);
+  return held > process->resident_peak ? held : process->resident_peak;
 }
 
 /* The largest of the processes that come after `after`, which is NULL at the beginning. */
@@ -239,7 +248,7 @@ static void process_line(const ouro__report *report, const ouro__process *proces
   uint64_t end = process->ended_ns ? process->ended_ns : report->processes->start_ns + report->elapsed_ns;
   double time = end > process->started_ns ? (double)(end - process->started_ns) / 1e9 : 0;
   fprintf(out, " %9ld %15s %14s %10s %8s  %.30s\n", (long)process->pid,
-          process->has_page ? ouro__words_bytes(&heap, process->held_peak) : "-",
+          process->has_page ? ouro__words_bytes(&heap, ouro__process_held_peak(process)) : "-",
           ouro__words_bytes(&resident, process->resident_peak), ouro__words_seconds(&seconds, time), end_of(process),
           process->command ? process->command : "");
 }
@@ -273,6 +282,7 @@ void ouro__report_text(const ouro__report *report, FILE *out) {
   if (report->detail) {
     arenas(report, pen, out);
     classes(report->detail, out);
+    if (report->detail->objects.there) ouro__objects_text(&report->detail->objects, out);
   }
   processes(report, out);
   fflush(out);
@@ -285,7 +295,7 @@ void ouro__report_live(const ouro__processes *all, FILE *out) {
   for (size_t i = 0; i < all->count; i++) alive += all->list[i].alive;
   fprintf(out, "ouro: %s  heap %s (peak %s)  resident %s  gave back %s  threads %u  processes %zu\n",
           ouro__words_seconds(&seconds, (double)(ouro__now_ns() - all->start_ns) / 1e9),
-          ouro__words_bytes(&held, subject->held), ouro__words_bytes(&peak, subject->held_peak),
-          ouro__words_bytes(&resident, subject->resident), ouro__words_bytes(&returned, subject->returned),
-          subject->threads, alive);
+          ouro__words_bytes(&held, ouro__process_held(subject)),
+          ouro__words_bytes(&peak, ouro__process_held_peak(subject)), ouro__words_bytes(&resident, subject->resident),
+          ouro__words_bytes(&returned, subject->returned), subject->threads, alive);
 }

@@ -7,6 +7,13 @@
 
 ouro__collector ouro__gc = {.threshold = {2000, 10, 10}};
 
+void ouro__collector_start(void) {
+  size_t length;
+  const char *stress = ouro__conf_find("gc_stress", &length);
+  if (stress && length == 1 && *stress >= '0' && *stress <= '9') ouro_gc_set_stress(*stress - '0');
+  ouro__report_join();
+}
+
 /* ---------------------------------------------------------------- when */
 
 void ouro__gc_set_limit(void) {
@@ -82,7 +89,7 @@ static void collect(ouro_gc_info *info) {
   count_survivors(generation, verdict.members - verdict.garbage);
   info->candidates = verdict.members;
   if (verdict.garbage) {
-    ouro__outcome outcome = ouro__dispose(scope, &verdict);
+    ouro__outcome outcome = ouro__dispose(scope, &verdict, next);
     info->collected = outcome.collected;
     info->uncollectable = outcome.uncollectable;
   }

@@ -12,7 +12,8 @@
  *   4. every byte that is still a number is that of garbage
  *
  * The bytes are dense: of a million objects they fit in the second cache, where the objects do not. A number that does not fit in a
- * byte is continued in a table.
+ * byte stays at OURO_STATE_MANY. What so many refer to is nearly always reached from one of them, and then its number does not matter;
+ * for those that are not, the references from others that were not reached are counted again, in a table.
  *
  * Memory may be missing for the table, or for the stack of step 3. Then an object is held to be reached, or waits in the state
  * OURO_STATE_PENDING for another walk: garbage may stay, but what lives is never freed. */
@@ -24,76 +25,35 @@
 
 #include "gc/gc.h"
 
-/* ---------------------------------------------------------------- numbers above what a byte holds */
-
-typedef struct many {
-  const uint8_t *state; /* NULL: free */
-  uint64_t number;
-} many;
-
-static struct {
-  many *entries;
-  size_t mask, count;
-} table;
-
-static many *many_of(const uint8_t *state) {
-  size_t at = (size_t)((uint64_t)(uintptr_t)state * UINT64_C(0x9e3779b97f4a7c15) >> 24) & table.mask;
-  while (table.entries[at].state && table.entries[at].state != state) at = (at + 1) & table.mask;
-  return &table.entries[at];
-}
-
-static bool room_for_many(void) {
-  size_t places = table.entries ? table.mask + 1 : 0;
-  if (table.count * 2 < places) return true;
-  many *before = table.entries, *entries = ouro_calloc(places ? places * 2 : 256, sizeof *entries);
-  if (!entries) return false;
-  table.entries = entries;
-  table.mask = (places ? places * 2 : 256) - 1;
-  for (size_t i = 0; i < places; i++) {
-    if (before[i].state) *many_of(before[i].state) = before[i];
-  }
-  ouro_free(before);
-  return true;
-}
-
-static void forget_many(void) {
-  ouro_free(table.entries);
-  memset(&table, 0, sizeof table);
-}
-
-/* The byte is OURO_STATE_MOST or OURO_STATE_MANY. */
-static OURO_NOINLINE void count_many(uint8_t *state) {
-  if (*state == OURO_STATE_MANY) {
-    many_of(state)->number++;
-  } else if (room_for_many()) {
-    *many_of(state) = (many){state, OURO_STATE_MOST + 1};
-    table.count++;
-    *state = OURO_STATE_MANY;
-  } else {
-    *state = OURO_STATE_PENDING;
-  }
-}
-
-static uint64_t number_of(const uint8_t *state) { return *state == OURO_STATE_MANY ? many_of(state)->number : *state; }
-
 /* ---------------------------------------------------------------- references, one by one */
 
+/* Where the bytes are, in variables of the loops: a byte that is written could be any memory, for all the compiler knows. */
+typedef struct map {
+  uintptr_t base;
+  size_t units;
+  const ouro__side *sides;
+} map;
+
+static inline map map_now(void) { return (map){ouro__hot_base, ouro__hot_units, ouro__hot_sides}; }
+
 /* The byte of what a reference leads to; NULL where no set can hold it. */
-static inline uint8_t *state_of(const ouro_object *target) {
-  size_t unit = ouro__unit_number(target);
-  if (OURO_UNLIKELY(unit >= ouro__hot_units)) return NULL;
-  const ouro__side *side = &ouro__hot_sides[unit];
+static inline uint8_t *state_of(map m, const ouro_object *target) {
+  size_t unit = ((uintptr_t)target - m.base) >> OURO__UNIT_SHIFT;
+  if (OURO_UNLIKELY(unit >= m.units)) return NULL;
+  const ouro__side *side = &m.sides[unit];
   if (!side->state) return NULL;
   return side->state + ((((uintptr_t)target & 0xffff) * (uint64_t)side->magic) >> 32);
 }
 
-static inline void count_reference(const ouro_object *target) {
-  uint8_t *state = state_of(target);
+static inline void count_reference(map m, const ouro_object *target) {
+  uint8_t *state = state_of(m, target);
   if (!state) return;
-  if (OURO_LIKELY(*state < OURO_STATE_MOST)) {
-    ++*state;
-  } else if (OURO_UNLIKELY(*state <= OURO_STATE_MANY)) {
-    count_many(state);
+  if (*state <= OURO_STATE_MOST) ++*state;
+}
+
+static inline void count_run(map m, ouro_object *const *slot, size_t slots) {
+  for (ouro_object *const *end = slot + slots; slot < end; slot++) {
+    if (*slot) count_reference(m, *slot);
   }
 }
 
@@ -101,21 +61,16 @@ static void count_word(ouro_visitor *visitor, uintptr_t *word, void *object, uin
   (void)visitor;
   (void)word;
   (void)empty;
-  count_reference(object);
+  count_reference(map_now(), object);
 }
 
-static inline void count_references(ouro_object *object) {
+static inline void count_references(map m, ouro_object *object) {
   const ouro_type *type = ouro_type_of(object);
-  ouro_object **slot = ouro__slot_at(object, type->ouro__derived.first);
-  for (uint32_t i = 0; i < type->ouro__derived.slots; i++) {
-    if (slot[i]) count_reference(slot[i]);
-  }
-  if (OURO_LIKELY(!(type->ouro__derived.flags & OURO_D_SCATTERED))) return;
-  if ((type->ouro__derived.flags & OURO_D_SCATTERED) == OURO_D_ITEMS) {
-    slot = ouro__slot_at(object, type->size);
-    for (size_t i = 0, count = ouro__items(object); i < count; i++) {
-      if (slot[i]) count_reference(slot[i]);
-    }
+  unsigned traits = type->ouro__derived.flags;
+  count_run(m, ouro__slot_at(object, type->ouro__derived.first), type->ouro__derived.slots);
+  if (OURO_LIKELY(!(traits & OURO_D_SCATTERED))) return;
+  if ((traits & OURO_D_SCATTERED) == OURO_D_ITEMS) {
+    count_run(m, ouro__slot_at(object, type->size), ouro__items(object));
     return;
   }
   ouro_visitor visitor = {count_word};
@@ -133,12 +88,19 @@ static void enter_set(ouro__scope scope, uint8_t lowest, uint8_t highest) {
   }
 }
 
+#define OWNER_MASK (UINT64_C(0xffff) << OURO_OWNER_SHIFT)
+#define USUAL ((uint64_t)OURO_FIRST_THREAD << OURO_OWNER_SHIFT | OURO_TRACKED)
+
+/* Of the thread, and tracked: nearly all. */
+static inline bool is_usual(const ouro_object *object) { return OURO_LIKELY((object->ouro__word & (OWNER_MASK | OURO_TRACKED)) == USUAL); }
+
 static inline bool is_member(const ouro_object *object) {
-  return OURO_LIKELY(ouro__is_live(object) && ouro__has(object, OURO_TRACKED));
+  return is_usual(object) || (ouro__is_live(object) && ouro__has(object, OURO_TRACKED));
 }
 
 static size_t count_set(ouro__scope scope) {
   size_t members = 0;
+  const map m = map_now();
   for (size_t unit = ouro__first_unit(scope); unit != OURO_UNIT_END; unit = ouro__next_unit(scope, unit)) {
     const ouro__side *side = &ouro__hot_sides[unit];
     const uint8_t *state = side->state;
@@ -152,7 +114,7 @@ static size_t count_set(ouro__scope scope) {
       ouro_object *object = ouro__object_at(unit, side, i);
       if (!is_member(object)) continue;
       members++;
-      count_references(object);
+      count_references(m, object);
     }
   }
   return members;
@@ -187,6 +149,7 @@ typedef struct marker {
   size_t depth, room;
   bool pending;         /* some object is OURO_STATE_PENDING */
   size_t marked;
+  size_t many;          /* objects with too many references for a byte, not reached when they were looked at */
   bool untrack;         /* immutable objects that hold nothing tracked */
   unsigned traits;      /* of the types of all that were not reached when they were looked at */
   bool weak;            /* there are weak references to some of these */
@@ -205,27 +168,42 @@ static OURO_NOINLINE bool grow(marker *it) {
   return true;
 }
 
-static inline void reach(marker *it, ouro_object *object, uint8_t *state) {
+static OURO_NOINLINE void put_on_stack(marker *it, ouro_object *object, uint8_t *state) {
   if (OURO_UNLIKELY(it->depth == it->room) && !grow(it)) {
     *state = OURO_STATE_PENDING;
     it->pending = true;
     return;
   }
-  *state = OURO_STATE_REACHED;
   it->stack[it->depth++] = object;
 }
 
-static inline void reach_reference(marker *it, ouro_object *target) {
-  uint8_t *state = state_of(target);
+/* To be looked through: soon, and fetched meanwhile, or, where many wait already, later. */
+static inline void reach(marker *it, ouro_object *object, uint8_t *state) {
+  *state = OURO_STATE_REACHED;
+  if (OURO_LIKELY(it->waiting < AHEAD)) {
+    OURO_PREFETCH_WRITE(object);
+    it->fetched[(it->first + it->waiting++) % AHEAD] = object;
+  } else {
+    put_on_stack(it, object, state);
+  }
+}
+
+static inline void reach_reference(marker *it, map m, ouro_object *target) {
+  uint8_t *state = state_of(m, target);
   if (state && *state <= OURO_STATE_MANY) reach(it, target, state);
+}
+
+static inline void reach_run(marker *it, map m, ouro_object *const *slot, size_t slots) {
+  for (ouro_object *const *end = slot + slots; slot < end; slot++) {
+    if (*slot) reach_reference(it, m, *slot);
+  }
 }
 
 static void reach_word(ouro_visitor *visitor, uintptr_t *word, void *object, uintptr_t empty) {
   (void)word;
   (void)empty;
-  reach_reference((marker *)(void *)visitor, object);
+  reach_reference((marker *)(void *)visitor, map_now(), object);
 }
-
 
 typedef struct search {
   ouro_visitor visitor;
@@ -247,70 +225,70 @@ static OURO_NOINLINE void untrack_if_harmless(ouro_object *object, uint8_t *stat
   *state = OURO_STATE_UNTRACKED;
 }
 
-static inline void look_through(marker *it, ouro_object *object) {
-  const ouro_type *type = ouro_type_of(object);
+/* It was reached, and is untracked, or even dead. */
+static OURO_COLD void look_at_stranger(ouro_object *object) {
+  if (!ouro__is_live(object)) ouro__fatal_object(OURO_FATAL_BAD_REFERENCE, object);
+  *state_of(map_now(), object) = OURO_STATE_UNTRACKED;
+}
+
+static inline void look_through(marker *it, map m, ouro_object *object) {
   if (OURO_UNLIKELY(!is_member(object))) {
-    if (!ouro__is_live(object)) ouro__fatal_object(OURO_FATAL_BAD_REFERENCE, object);
-    *state_of(object) = OURO_STATE_UNTRACKED;
+    look_at_stranger(object);
     return;
   }
-  it->marked++;
-  ouro_object **slot = ouro__slot_at(object, type->ouro__derived.first);
-  for (uint32_t i = 0; i < type->ouro__derived.slots; i++) {
-    if (slot[i]) reach_reference(it, slot[i]);
-  }
+  const ouro_type *type = ouro_type_of(object);
   unsigned traits = type->ouro__derived.flags;
-  if (OURO_UNLIKELY(traits & OURO_D_IMMUTABLE) && it->untrack) untrack_if_harmless(object, state_of(object));
-  if (OURO_LIKELY(!(traits & OURO_D_SCATTERED))) return;
+  it->marked++;
+  reach_run(it, m, ouro__slot_at(object, type->ouro__derived.first), type->ouro__derived.slots);
+  if (OURO_LIKELY(!(traits & (OURO_D_SCATTERED | OURO_D_IMMUTABLE)))) return;
+  if (traits & OURO_D_IMMUTABLE && it->untrack) untrack_if_harmless(object, state_of(m, object));
   if ((traits & OURO_D_SCATTERED) == OURO_D_ITEMS) {
-    slot = ouro__slot_at(object, type->size);
-    for (size_t i = 0, count = ouro__items(object); i < count; i++) {
-      if (slot[i]) reach_reference(it, slot[i]);
-    }
-    return;
+    reach_run(it, m, ouro__slot_at(object, type->size), ouro__items(object));
+  } else if (traits & OURO_D_SCATTERED) {
+    ouro__visit_rest(object, &it->visitor);
   }
-  ouro__visit_rest(object, &it->visitor);
 }
 
 static inline ouro_object *take_fetched(marker *it) {
   ouro_object *object = it->fetched[it->first];
   it->first = (it->first + 1) % AHEAD;
   it->waiting--;
+  if (OURO_UNLIKELY(it->depth != 0)) { /* its place is free */
+    ouro_object *next = it->stack[--it->depth];
+    OURO_PREFETCH_WRITE(next);
+    it->fetched[(it->first + it->waiting++) % AHEAD] = next;
+  }
   return object;
 }
 
-/* Look through what is on the stack; each object waits a little between being fetched and being looked at. The last few stay in the queue:
- * they may wait until the next one is reached. */
-static inline void drain(marker *it) {
-  while (it->depth) {
-    ouro_object *next = it->stack[--it->depth], *object = it->waiting == AHEAD ? take_fetched(it) : NULL;
-    OURO_PREFETCH_WRITE(next);
-    it->fetched[(it->first + it->waiting++) % AHEAD] = next;
-    if (object) look_through(it, object);
-  }
+/* Look through what waits, as long as it is more than the queue holds with ease. */
+static inline void drain(marker *it, map m, unsigned leave) {
+  while (it->waiting > leave) look_through(it, m, take_fetched(it));
 }
 
-/* The queue as well. */
-static void finish(marker *it) {
-  while (it->waiting) {
-    look_through(it, take_fetched(it));
-    drain(it);
+static OURO_COLD void judge_stranger(ouro_object *object, uint8_t *state) {
+  if (ouro__is_live(object)) {
+    *state = OURO_STATE_UNTRACKED;
+  } else if (*state) {
+    ouro__fatal_object(OURO_FATAL_BAD_REFERENCE, object);
+  } else {
+    *state = OURO_STATE_NONE;
   }
 }
 
 /* An object of the set that nothing has reached yet. */
-static inline void judge(marker *it, ouro_object *object, uint8_t *state) {
+static inline void judge(marker *it, map m, ouro_object *object, uint8_t *state) {
   if (OURO_UNLIKELY(!is_member(object))) {
-    if (ouro__is_live(object)) {
-      *state = OURO_STATE_UNTRACKED;
-    } else if (*state) {
-      ouro__fatal_object(OURO_FATAL_BAD_REFERENCE, object);
-    } else {
-      *state = OURO_STATE_NONE;
-    }
+    judge_stranger(object, state);
     return;
   }
-  uint64_t inside = number_of(state), held = ouro__held(object);
+  uint32_t inside = *state, held = is_usual(object) ? object->ouro__count : ouro__held(object);
+  if (OURO_UNLIKELY(inside == OURO_STATE_MANY)) { /* not now */
+    it->many++;
+    it->traits |= ouro__traits(object);
+    it->weak |= ouro__has(object, OURO_WEAK);
+    return;
+  }
   if (held == inside) {
     it->traits |= ouro__traits(object);
     it->weak |= ouro__has(object, OURO_WEAK);
@@ -318,57 +296,128 @@ static inline void judge(marker *it, ouro_object *object, uint8_t *state) {
   }
   if (OURO_UNLIKELY(held < inside)) ouro__fatal_object(OURO_FATAL_COUNT_TOO_SMALL, object);
   reach(it, object, state);
-  drain(it);
+  drain(it, m, AHEAD / 2);
 }
 
 static void start(marker *it) {
   it->visitor.visit = reach_word;
   it->stack = it->first_stack;
-  it->depth = it->marked = 0;
+  it->depth = it->marked = it->many = 0;
   it->room = STACK_FIRST;
   it->pending = it->untrack = it->weak = false;
   it->first = it->waiting = it->traits = 0;
 }
 
-static void judge_pending(marker *it, ouro_object *object, uint8_t *state) {
+static void judge_pending(marker *it, map m, ouro_object *object, uint8_t *state) {
   reach(it, object, state);
-  drain(it);
+  drain(it, m, AHEAD / 2);
 }
 
 static void mark_set(marker *it, ouro__scope scope) {
+  const map m = map_now();
   for (size_t unit = ouro__first_unit(scope); unit != OURO_UNIT_END; unit = ouro__next_unit(scope, unit)) {
     const ouro__side *side = &ouro__hot_sides[unit];
     uint8_t *state = side->state;
     if (!state) continue;
-    for (unsigned i = 0; i < side->numbers; i++) {
-      if (i % 8 == 0 && i + 8 <= side->numbers && ouro__no_members(state + i)) {
+    for (unsigned i = 0, numbers = side->numbers; i < numbers; i++) {
+      if (i % 8 == 0 && i + 8 <= numbers && ouro__no_members(state + i)) {
         i += 7;
         continue;
       }
       if (state[i] > OURO_STATE_PENDING) continue;
       ouro_object *object = ouro__object_at(unit, side, i);
-      if (state[i] == OURO_STATE_PENDING) {
-        judge_pending(it, object, &state[i]);
+      if (OURO_UNLIKELY(state[i] == OURO_STATE_PENDING)) {
+        judge_pending(it, m, object, &state[i]);
       } else {
-        judge(it, object, &state[i]);
+        judge(it, m, object, &state[i]);
       }
     }
   }
-  finish(it);
+  drain(it, m, 0);
 }
 
 /* Where the stack could not grow, objects wait: as long as there are some, walk again. */
 static void mark_pending(marker *it, ouro__scope scope) {
+  const map m = map_now();
   while (it->pending) {
     it->pending = false;
     for (size_t unit = ouro__first_unit(scope); unit != OURO_UNIT_END; unit = ouro__next_unit(scope, unit)) {
       const ouro__side *side = &ouro__hot_sides[unit];
       for (unsigned i = 0; side->state && i < side->numbers; i++) {
-        if (side->state[i] == OURO_STATE_PENDING) judge_pending(it, ouro__object_at(unit, side, i), &side->state[i]);
+        if (side->state[i] == OURO_STATE_PENDING) judge_pending(it, m, ouro__object_at(unit, side, i), &side->state[i]);
       }
     }
-    finish(it);
+    drain(it, m, 0);
   }
+}
+
+/* ---------------------------------------------------------------- numbers above what a byte holds */
+
+typedef struct many {
+  const uint8_t *state; /* NULL: free */
+  uint64_t number;
+} many;
+
+/* Open addressing; at most half full, since it is made for as many as there are. */
+typedef struct recount {
+  ouro_visitor visitor; /* first: the visit function finds the table by it */
+  many *entries;        /* NULL: there is no memory */
+  size_t mask;
+} recount;
+
+static many *many_of(const recount *it, const uint8_t *state) {
+  size_t at = (size_t)((uint64_t)(uintptr_t)state * UINT64_C(0x9e3779b97f4a7c15) >> 24) & it->mask;
+  while (it->entries[at].state && it->entries[at].state != state) at = (at + 1) & it->mask;
+  return &it->entries[at];
+}
+
+static void count_again(ouro_visitor *visitor, uintptr_t *word, void *object, uintptr_t empty) {
+  const recount *it = (const recount *)(const void *)visitor;
+  const uint8_t *state = state_of(map_now(), object);
+  (void)word;
+  (void)empty;
+  if (!state || *state != OURO_STATE_MANY) return;
+  many *entry = many_of(it, state);
+  entry->state = state;
+  entry->number++;
+}
+
+/* Call `fn` for each member that was not reached. */
+typedef void (*unreached_fn)(marker *it, recount *again, ouro_object *object, uint8_t *state);
+static void each_unreached(marker *it, recount *again, ouro__scope scope, unreached_fn fn) {
+  for (size_t unit = ouro__first_unit(scope); unit != OURO_UNIT_END; unit = ouro__next_unit(scope, unit)) {
+    const ouro__side *side = &ouro__hot_sides[unit];
+    for (unsigned i = 0; side->state && i < side->numbers; i++) {
+      ouro_object *object = ouro__object_at(unit, side, i);
+      if (side->state[i] <= OURO_STATE_MANY && is_member(object)) fn(it, again, object, &side->state[i]);
+    }
+  }
+}
+
+static void count_its_references(marker *it, recount *again, ouro_object *object, uint8_t *state) {
+  (void)it;
+  (void)state;
+  ouro__visit_all(object, &again->visitor);
+}
+
+static void judge_many(marker *it, recount *again, ouro_object *object, uint8_t *state) {
+  if (*state != OURO_STATE_MANY) return;
+  uint64_t held = ouro__held(object), inside = again->entries ? many_of(again, state)->number : 0;
+  if (held == inside) return;
+  if (held < inside) ouro__fatal_object(OURO_FATAL_COUNT_TOO_SMALL, object);
+  reach(it, object, state);
+}
+
+/* Whatever refers to an object that was not reached was not reached either, if it is a member at all. */
+static void mark_many(marker *it, ouro__scope scope) {
+  if (!it->many) return;
+  size_t places = 16;
+  while (places < it->many * 2) places *= 2;
+  recount again = {{count_again}, ouro_calloc(places, sizeof(many)), places - 1};
+  if (again.entries) each_unreached(it, &again, scope, count_its_references);
+  each_unreached(it, &again, scope, judge_many);
+  drain(it, map_now(), 0);
+  ouro_free(again.entries);
 }
 
 /* ---------------------------------------------------------------- the test */
@@ -382,11 +431,12 @@ ouro__verdict ouro__test(ouro__scope scope, uint8_t lowest, uint8_t highest, uin
   verdict.members = count_set(scope);
   mark_set(&it, scope);
   mark_pending(&it, scope);
+  mark_many(&it, scope);
+  mark_pending(&it, scope);
   verdict.garbage = leave_set(scope, survivors);
   verdict.traits = it.traits;
   verdict.weak = it.weak;
   if (it.stack != it.first_stack) ouro_free(it.stack);
-  forget_many();
   return verdict;
 }
 

@@ -6,6 +6,7 @@
 
 typedef struct disposal {
   ouro__scope scope;
+  uint8_t survivors;       /* the state of what lives on, as of all that this collection keeps */
   size_t finalizers, weak; /* of the condemned: how many have a finalizer to run, and how many are referred to weakly */
   size_t unfree;           /* how many are of types that are never collected */
   ouro_weak *chain;        /* weak references whose callbacks are to be called */
@@ -37,7 +38,7 @@ static void set_aside(ouro_object *object, uint8_t *state, void *arg) {
 static size_t spare_uncollectable(disposal *it) {
   if (!it->unfree) return 0;
   each(it, set_aside);
-  return ouro__spare(it->scope, OURO_STATE_OLD);
+  return ouro__spare(it->scope, it->survivors);
 }
 
 /* ---------------------------------------------------------------- weak references and finalizers */
@@ -77,16 +78,20 @@ static void clear_weak(ouro_object *object, uint8_t *state, void *arg) {
 
 /* ---------------------------------------------------------------- the end */
 
+static void let_survive(const disposal *it, ouro_object *object, uint8_t *state) {
+  *state = it->survivors;
+  if (it->survivors == OURO_STATE_MIDDLE) ouro__list_unit(ouro__unit_number(object), 1);
+}
+
 static void save(ouro_object *object, uint8_t *state, void *arg) {
-  (void)arg;
-  *state = OURO_STATE_OLD;
+  let_survive(arg, object, state);
   ouro__gc_keep(object);
 }
 
-/* Whoever is still there after this is old. */
-static void clear(ouro_object *object, uint8_t *state) {
+/* Whoever is still there after this survives. */
+static void clear(const disposal *it, ouro_object *object, uint8_t *state) {
   const ouro_type *type = ouro_type_of(object);
-  *state = OURO_STATE_OLD;
+  let_survive(it, object, state);
   if (ouro_is_deferred(object)) ouro__set_owner(object, OURO_FIRST_THREAD); /* from now on its last reference counts */
   ouro_incref(object);
   if (type->ouro__derived.flags & OURO_D_SCATTERED) {
@@ -99,13 +104,11 @@ static void clear(ouro_object *object, uint8_t *state) {
 }
 
 static void clear_mutable(ouro_object *object, uint8_t *state, void *arg) {
-  (void)arg;
-  if (!(ouro__traits(object) & OURO_D_IMMUTABLE)) clear(object, state);
+  if (!(ouro__traits(object) & OURO_D_IMMUTABLE)) clear(arg, object, state);
 }
 
 static void clear_rest(ouro_object *object, uint8_t *state, void *arg) {
-  (void)arg;
-  clear(object, state);
+  clear(arg, object, state);
 }
 
 static void name_collectable(ouro_object *object, uint8_t *state, void *arg) {
@@ -117,11 +120,11 @@ static void name_collectable(ouro_object *object, uint8_t *state, void *arg) {
 /* Finalizers and callbacks may have brought some back, and whatever these reach. */
 static size_t test_again(const disposal *it, size_t condemned) {
   bool ran = it->finalizers || it->chain;
-  return ran ? ouro__test(it->scope, OURO_STATE_TRASH, OURO_STATE_TRASH, OURO_STATE_OLD).garbage : condemned;
+  return ran ? ouro__test(it->scope, OURO_STATE_TRASH, OURO_STATE_TRASH, it->survivors).garbage : condemned;
 }
 
-static ouro__outcome with_care(ouro__scope scope, size_t condemned) {
-  disposal it = {.scope = scope};
+static ouro__outcome with_care(ouro__scope scope, size_t condemned, uint8_t survivors) {
+  disposal it = {.scope = scope, .survivors = survivors};
   ouro__outcome outcome = {0, 0};
   each(&it, survey);
   outcome.uncollectable = spare_uncollectable(&it);
@@ -141,9 +144,9 @@ static ouro__outcome with_care(ouro__scope scope, size_t condemned) {
 
 enum { NOTICED = OURO_D_FINALIZE | OURO_D_RELEASE | OURO_D_RUNTIME | OURO_D_UNCOLLECTABLE };
 
-ouro__outcome ouro__dispose(ouro__scope scope, const ouro__verdict *verdict) {
+ouro__outcome ouro__dispose(ouro__scope scope, const ouro__verdict *verdict, uint8_t survivors) {
   bool debugging = ouro__gc.debug & OURO_GC_DEBUG_LEAK;
-  if (verdict->traits & NOTICED || verdict->weak || debugging) return with_care(scope, verdict->garbage);
+  if (verdict->traits & NOTICED || verdict->weak || debugging) return with_care(scope, verdict->garbage, survivors);
   ouro__sweep(scope);
   return (ouro__outcome){verdict->garbage, 0};
 }

@@ -94,8 +94,8 @@ typedef struct ouro__outcome {
   size_t collected, uncollectable;
 } ouro__outcome;
 
-/* Deal with what was condemned. Runs anything. */
-ouro__outcome ouro__dispose(ouro__scope scope, const ouro__verdict *verdict);
+/* Deal with what was condemned; what lives on all the same gets the state `survivors`. Runs anything. */
+ouro__outcome ouro__dispose(ouro__scope scope, const ouro__verdict *verdict, uint8_t survivors);
 
 /* Free the condemned, none of which anybody can notice to go: no finalizers, weak references, releases. What they refer to beside each
  * other is released, and may run anything. */
@@ -114,6 +114,9 @@ typedef struct ouro__collector {
 
 extern ouro__collector ouro__gc;
 
+/* report.c: tell the preloaded library, where there is one, that there are objects. */
+void ouro__report_join(void);
+
 /* Set the limit at which a safepoint collects. */
 void ouro__gc_set_limit(void);
 
@@ -123,8 +126,5 @@ void ouro__gc_say(const char *text);
 void ouro__gc_say_object(const char *what, const ouro_object *object);
 void ouro__gc_say_collection(const ouro_gc_info *info);
 void ouro__gc_keep(ouro_object *object); /* on the garbage list, where there is memory for that */
-
-/* report.c: tell the preloaded library, where there is one, that there are objects. */
-void ouro__report_join(void);
 
 #endif

@@ -115,7 +115,10 @@ static void change_all(uint8_t lowest, uint8_t highest, uint8_t to) {
   }
 }
 
-void ouro_gc_freeze(void) { change_all(OURO_STATE_OLD, OURO_STATE_YOUNG, OURO_STATE_FROZEN); }
+void ouro_gc_freeze(void) {
+  change_all(OURO_STATE_OLD, OURO_STATE_YOUNG, OURO_STATE_FROZEN);
+  ouro__at.made = ouro__gc.count[1] = ouro__gc.count[2] = 0;
+}
 void ouro_gc_unfreeze(void) { change_all(OURO_STATE_FROZEN, OURO_STATE_FROZEN, OURO_STATE_OLD); }
 
 static int add_one(void *object, void *arg) {

@@ -1,8 +1,8 @@
 /* gc/report.c - the objects' part of a report: live ones by type and generation, and what the collections did.
  *
  * The figures are taken by whoever writes a report, where that is safe: on the thread to which objects belong, outside of signal
- * handlers and of collections. Anybody else shows those that were taken last, if any. They are taken into fixed memory, and written
- * from there without allocating. */
+ * handlers and of collections. Anybody else shows those that were taken last, if any, and has them taken anew at the end of the
+ * next collection. They are taken into fixed memory, and written from there without allocating. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -10,8 +10,12 @@
 
 #include "gc/gc.h"
 #include "heap/heap.h"
+#include "os/os.h"
 
 enum { ROWS = 40, NAME_BYTES = 64, TYPES_FIRST = 128 };
+
+/* Collections take figures no more often than this many times as long as it took the last time. */
+#define PAUSE_SHARE 100
 
 typedef struct row {
   char name[NAME_BYTES]; /* valid UTF-8 without control characters */
@@ -20,7 +24,9 @@ typedef struct row {
 
 static struct {
   _Atomic uint32_t busy;                                      /* 1: somebody takes or writes the figures */
+  _Atomic uint32_t wanted;                                    /* 1: somebody could only show old ones */
   bool known;                                                 /* they have been taken */
+  uint64_t taken_ns, cost_ns;                                 /* when, and how long it took */
   size_t types, objects, bytes, generation[OURO_GENERATIONS]; /* all of them */
   size_t rows;
   row row[ROWS]; /* those with most bytes */
@@ -93,6 +99,7 @@ static ouro_type_stats *get_types(size_t *count) {
 /* Without memory, those of before stay. */
 static void take_figures(void) {
   size_t count;
+  uint64_t start = ouro__os_now_ns();
   ouro_type_stats *types = get_types(&count);
   if (!types) return;
   figures.types = count;
@@ -102,6 +109,9 @@ static void take_figures(void) {
   ouro_free(types);
   ouro_gc_get_stats(figures.stats);
   figures.known = true;
+  figures.taken_ns = ouro__os_now_ns();
+  figures.cost_ns = figures.taken_ns - start;
+  ouro__store_relaxed(&figures.wanted, 0);
 }
 
 /* ---------------------------------------------------------------- writing them */
@@ -218,9 +228,21 @@ static void write_part(enum ouro_format format, bool handler, void (*put_text)(v
   sink to = {put_text, out};
   if (ouro__exchange_acquire(&figures.busy, 1)) return; /* a handler above it, another thread, or a walk of its own */
   int saved = errno;
+  ouro__store_relaxed(&figures.wanted, 1);
   if (!handler && ouro__at.id != OURO__NO_THREAD && !ouro__gc.collecting) take_figures();
   errno = saved;
   if (figures.known) (format == OURO_FORMAT_JSON ? write_json : write_text)(&to);
+  ouro__store_release(&figures.busy, 0);
+}
+
+/* An ouro_gc_fn. */
+static void after_collection(const ouro_gc_info *info, void *arg) {
+  (void)arg;
+  if (!info->stop || !ouro__load_relaxed(&figures.wanted)) return;
+  if (ouro__exchange_acquire(&figures.busy, 1)) return;
+  int saved = errno;
+  if (ouro__os_now_ns() - figures.taken_ns >= PAUSE_SHARE * figures.cost_ns) take_figures();
+  errno = saved;
   ouro__store_release(&figures.busy, 0);
 }
 
@@ -242,6 +264,9 @@ void ouro__report_join(void) {
   ouro__join_fn join;
   memcpy(&join, &address, sizeof join);
   ouro__tick_fn tick = address ? join(&part) : NULL;
-  if (tick) ouro__heap_set_tick(tick);
+  if (tick) {
+    ouro__heap_set_tick(tick);
+    ouro_gc_callback_add(after_collection, NULL); /* without memory for that, figures are older */
+  }
   errno = saved;
 }

@@ -75,7 +75,8 @@ static int learn(void *object, void *arg) {
 static bool is_known(const verifier *it, const void *object) { return it->table && place_of(it->table, it->mask, object)->object; }
 
 static bool may_be_static(const void *object) {
-  return (uintptr_t)object % 8 == 0 && ouro__unit_number(object) >= ouro__hot_units && ouro_is_immortal(object);
+  bool sane = (uintptr_t)object % 8 == 0 && (uintptr_t)object >= 65536 && (uintptr_t)object >> 47 == 0;
+  return sane && ouro__unit_number(object) >= ouro__hot_units && ouro_is_immortal(object);
 }
 
 static void remember(verifier *it, uintptr_t *word) {

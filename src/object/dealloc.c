@@ -71,9 +71,18 @@ void ouro__finalize(ouro_object *object) {
   type->finalize(object);
 }
 
+/* Who may come back is young again, as in CPython. */
+static void begin_anew(ouro_object *object) {
+  uint8_t *state = ouro__has(object, OURO_TRACKED) ? ouro__state(object) : NULL;
+  if (!state) return;
+  *state = OURO_STATE_YOUNG;
+  ouro__list_unit(ouro__unit_number(object), 0);
+}
+
 /* Run the finalizer of an object whose count is zero; false: it lives on. */
 static bool finalize_dying(ouro_object *object) {
   object->ouro__count = 1;
+  begin_anew(object);
   enter();
   ouro__finalize(object);
   leave();
@@ -82,13 +91,7 @@ static bool finalize_dying(ouro_object *object) {
     if (ouro_is_deferred(object)) object->ouro__count--;
     return false;
   }
-  if (--object->ouro__count == 0) return true;
-  uint8_t *state = ouro__has(object, OURO_TRACKED) ? ouro__state(object) : NULL;
-  if (state) { /* it begins anew, as in CPython */
-    *state = OURO_STATE_YOUNG;
-    ouro__list_unit(ouro__unit_number(object), 0);
-  }
-  return false;
+  return --object->ouro__count == 0;
 }
 
 static void release_others(const ouro_type *type, ouro_object *object) {

@@ -48,6 +48,7 @@ bool ouro__attach(void) {
   ouro__at.made = made_before;
   ouro__at.limit = ouro__young_limit;
   ouro__at.id = OURO_FIRST_THREAD;
+  ouro__collector_start();
   return true;
 }
 
@@ -155,21 +156,21 @@ size_t ouro_object_size(const void *object) {
 
 /* ---------------------------------------------------------------- counting, the slow way */
 
-static bool belongs_here(const void *object) {
+static void belongs_here(const void *object) {
+  int saved = errno;
   if (ouro__at.id == OURO__NO_THREAD && !ouro__attach()) ouro__fatal_object(OURO_FATAL_WRONG_THREAD, object);
-  return true;
+  errno = saved;
 }
 
 void ouro__incref_slow(void *borrowed) {
   ouro_object *object = borrowed;
   switch (ouro__owner(object)) {
-    case OURO__NOBODY: ouro__fatal_object(OURO_FATAL_DEAD_OBJECT, object);
+    case OURO_FIRST_THREAD:
+    case OURO__DEFERRED: break;
     case OURO__IMMORTAL: return;
-    default: break;
+    default: ouro__fatal_object(OURO_FATAL_DEAD_OBJECT, object);
   }
-  int saved = errno;
   belongs_here(object);
-  errno = saved;
   if (object->ouro__count == UINT32_MAX) { /* nobody can tell any more when the last one goes */
     ouro__set_owner(object, OURO__IMMORTAL);
   } else {
@@ -180,18 +181,16 @@ void ouro__incref_slow(void *borrowed) {
 void ouro__decref_slow(void *borrowed) {
   ouro_object *object = borrowed;
   switch (ouro__owner(object)) {
-    case OURO__NOBODY: ouro__fatal_object(OURO_FATAL_DEAD_OBJECT, object);
+    case OURO_FIRST_THREAD: break;
     case OURO__IMMORTAL: return;
     case OURO__DEFERRED:
       belongs_here(object);
       if (object->ouro__count == 0) ouro__fatal_object(OURO_FATAL_COUNT_TOO_SMALL, object);
       object->ouro__count--;
       return;
-    default: break;
+    default: ouro__fatal_object(OURO_FATAL_DEAD_OBJECT, object);
   }
-  int saved = errno;
   belongs_here(object);
-  errno = saved;
   if (--object->ouro__count == 0) ouro__dealloc(object);
 }
 

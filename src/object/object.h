@@ -103,7 +103,7 @@ void ouro__clear_all(ouro_object *object);
 
 enum {
   OURO_STATE_MOST = 245,    /* the highest number of references that the byte can tell */
-  OURO_STATE_MANY = 246,    /* more than that: a table tells */
+  OURO_STATE_MANY = 246,    /* more than that */
   OURO_STATE_PENDING = 247, /* reached, and still to be looked through */
   OURO_STATE_REACHED = 248, /* held from outside the set */
   OURO_STATE_TRASH = 249,   /* condemned */
@@ -140,6 +140,9 @@ static inline void ouro__list_unit(size_t unit, unsigned list) {
 
 /* The number of the thread to which all objects belong. */
 #define OURO_FIRST_THREAD 1u
+
+/* The collector's (gc/collect.c): objects begin to be. Called for each thread that attaches. */
+void ouro__collector_start(void);
 
 /* Make this thread the one to which objects belong, if no other is; false: errno EPERM. */
 bool ouro__attach(void);

@@ -114,14 +114,10 @@ static bool reserve(ouro__weak_container *container) {
 static void shrink(ouro__weak_container *container) {
   ouro__weak_table *table = &container->table;
   int saved = errno;
-  if (table->live == 0 && table->room) {
+  if (table->live == 0) {
     move_walks(container);
-    if (table->room == SMALL) {
-      table->used = 0;
-    } else {
-      ouro_free(table->block);
-      *table = (ouro__weak_table){0};
-    }
+    ouro_free(table->block);
+    *table = (ouro__weak_table){0};
   } else if (table->room > SMALL && table->live < table->room / SHRINK_BELOW) {
     resize(container, (uint64_t)table->live * 2);
   }

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Tests the `ouro` command from outside, as a user meets it. Prints TAP; the exit status is 1 where anything failed.
 
-usage: run.py OURO [PRELOAD_LIBRARY] [-k PATTERN]
+usage: run.py OURO [PRELOAD_LIBRARY [LIBRARY]] [-k PATTERN]
 
-OURO is the command; it finds the preload library by its own place, or it is named here."""
+OURO is the command; it finds the preload library by its own place, or it is named here. LIBRARY is libouro.a, with libouro.so in the
+same folder, for programs that use objects; without it, the tests of these are skipped."""
 
 import argparse
 import os
@@ -60,12 +61,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('ouro', type=pathlib.Path)
     parser.add_argument('preload', type=pathlib.Path, nargs='?')
+    parser.add_argument('library', type=pathlib.Path, nargs='?')
     parser.add_argument('-k', dest='pattern', default='', help='only tests whose name has this in it')
     options = parser.parse_args()
 
     os.environ['OURO_TEST_COMMAND'] = str(options.ouro.resolve())
     if options.preload:
         os.environ['OURO_PRELOAD'] = str(options.preload.resolve())
+    if options.library:
+        os.environ['OURO_TEST_LIBRARY'] = str(options.library.resolve(strict=True))
     os.environ['OURO_TEST_FOLDER'] = folder = tempfile.mkdtemp(prefix='ouro-test-')
     sys.dont_write_bytecode = True
     try:

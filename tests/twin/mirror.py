@@ -10,7 +10,9 @@ something that is its own, the difference is made up for here and nowhere else:
     (`Machine.restore`). Nothing looks at them while a collection runs.
   - A weak reference in an old generation whose callback was called in a collection of generation 0 moves to generation 1
     (`Machine.demoted`). That is visible only in what a later collection of generation 1 counts.
-  - Instances of classes are always tracked, so that leaves with a finalizer are untracked by hand."""
+  - Instances of classes are always tracked, so that leaves with a finalizer, and callbacks, are untracked by hand.
+  - Where a weak reference with slots goes, its slots are emptied while it still is in the list of its referent; a collection then
+    crashes 3.11. So what it holds is released by its callback, which goes later (`Ref.__del__`)."""
 
 import ctypes
 import gc
@@ -23,20 +25,28 @@ SHARED = 255
 OLD, DEMOTED = 1, 2  # of a weak reference with a callback
 
 
-class Callback(int):
-    def __call__(self, ref):
-        machine.on_callback(ref, int(self))
-
-
-CALLBACKS = [Callback(number) for number in range(256)]  # live for ever, so that they are never counted as garbage
-
 untrack = ctypes.pythonapi.PyObject_GC_UnTrack
 untrack.argtypes = [ctypes.py_object]
 untrack.restype = None
 
 
+class Callback(int):
+    def __call__(self, ref):
+        machine.on_callback(ref, int(self))
+
+    def __del__(self):
+        machine.left[self] = None
+
+
 class Ref(weakref.ref):
-    __slots__ = ('id', 'held', 'demoted', '__weakref__')
+    __slots__ = ('id', 'held', 'demoted')
+    alone = 0
+
+    def __del__(self):
+        count = sys.getrefcount(self)
+        Ref.alone = Ref.alone or count
+        if count == Ref.alone:  # it goes; else it is garbage, and keeps what it holds
+            machine.left[self.id], self.held = self.held, None
 
 
 class Final:
@@ -98,7 +108,7 @@ NAMES = {One: 'a', Two: 'ab', Three: 'abc', Two_Final: 'ab', Derived_Final: 'abc
          Tagged_Final: 'ab', Empty_Final: '', Leaf_Final: '', float: '', tuple: '', Ref: ''}
 LISTS = (List, List_Final)
 OURS = frozenset(NAMES)
-NOT_WEAK = (tuple, float, Leaf_Final)
+NOT_WEAK = (tuple, float, Leaf_Final, Ref)
 NOT_IN_TUPLES = (tuple, Leaf_Final)  # whether these are tracked is asked in another way
 
 
@@ -138,7 +148,7 @@ class Finalize(weakref.finalize):
     __slots__ = ()
 
     def __call__(self, weak=None):
-        first = weak is not None and machine.is_first(machine.fin_number(self))
+        first = weak is not None and machine.is_first()
         machine.inner += 1  # what its arguments hold goes inside
         result = super().__call__()
         machine.inner -= 1
@@ -167,6 +177,7 @@ def add_sentinel():
 class Machine:
     def __init__(self):
         self.roots = [None] * ROOTS
+        self.left = [None] * 256  # what weak references held that are going
         self.reserved = [None] * 256
         self.weak = [None] * WEAK
         self.weak_target = [0] * WEAK
@@ -187,7 +198,6 @@ class Machine:
         self.early = False  # callbacks of weak references to garbage are being called
         self.inner = 0      # finalizers and callbacks that run within each other, in this collection
         self.freed = 0      # weak references that CPython counts though ouro does not
-        self.gone = set()   # weak references that go by their count while callbacks are called
         self.heard = [0] * 256  # callbacks of an object so far
         self.done = [False] * 256
         self.saved = set()  # saved from being freed by saveall: their weak references were cleared
@@ -212,34 +222,29 @@ class Machine:
         self.heard[target] += 1
         self.emit(name, number, self.heard[target], self.done[target])
 
-    def is_first(self, number):
+    def is_first(self):
         """Is this callback called by the collector itself, not because something goes by its count?"""
-        return self.early and self.inner == 0 and self.target[number] not in self.gone
+        return self.early and self.inner == 0
 
     def on_callback(self, ref, number):
         if self.quiet:
+            ref.held = None
             return
         self.tell_call('callback', number)
-        first, early = self.is_first(number), self.early and self.inner == 0
+        first = self.is_first()
         self.inner += 1
         getattr(self, 'call_' + CALLBACK_ACTS[self.act[number]])(ref, number, self.arg[number], ref.held)
         ref.held = None
         self.inner -= 1
-        if first and ref.demoted == OLD:
-            ref.demoted = DEMOTED
-        if early and not (first and not self.alone_now(ref)):
-            self.gone.add(number)
-            self.freed += first
+        if first:
+            ref.demoted = DEMOTED if ref.demoted == OLD else ref.demoted
+            self.freed += self.alone_now(ref)
 
     def alone_now(self, ref):
         """Does nobody but the collector hold this weak reference, whose callback ends?"""
         count = sys.getrefcount(ref)
         self.alone = self.alone or count
         return count == self.alone
-
-    def fin_number(self, fin):
-        info = fin._registry.get(fin)
-        return info.args[0] if info else 0
 
     def on_fin(self, number, held):
         if self.quiet:
@@ -335,7 +340,9 @@ class Machine:
         return thing
 
     def new_ref(self, target, number, held, act, arg):
-        ref = Ref(target, CALLBACKS[number])
+        callback = Callback(number)
+        untrack(callback)
+        ref = Ref(target, callback)
         ref.id, ref.held, ref.demoted = number, held, None
         self.act[number], self.arg[number], self.target[number] = act, arg, number_of(target)
         self.has_refs = True
@@ -380,7 +387,7 @@ class Machine:
 
     def collect_raw(self, generation):
         add_sentinel()
-        self.early, self.freed, self.gone = True, 1, set()
+        self.early, self.freed = True, 1
         return gc.collect(generation) - self.freed
 
     def demoted(self, generation):
@@ -541,7 +548,7 @@ class Machine:
         if thing is None:
             return
         number = number_of(thing)
-        self.emit('query', number, gc.is_tracked(thing), gc.is_finalized(thing))
+        self.emit('query', number, gc.is_tracked(thing), gc.is_finalized(thing) and type(thing) is not Ref)
         self.emit('refcount', number, sys.getrefcount(thing) - 2)
         for referent in gc.get_referents(thing):
             if number_of(referent):
@@ -635,6 +642,7 @@ def start():
     gc.callbacks.append(machine.tell_collection)
     machine.begin(0)
     thing = machine.new(One, 1)
+    machine.new_ref(thing, 2, None, 0, 0)
     thing.a = thing
     machine.roots[0] = machine.new_ref(thing, 2, None, CALLBACK_ACTS.index('drop_self'), 0)
     del thing

@@ -161,7 +161,7 @@ static bool has_items(enum kind kind) { return kind == LIST || kind == LIST_FINA
 
 static bool can_be_weak(const void *object) {
   enum kind kind = kind_of(object);
-  return kind != TUPLE && kind != LEAF && kind != LEAF_FINAL;
+  return kind != TUPLE && kind != LEAF && kind != LEAF_FINAL && kind != KINDS;
 }
 
 static size_t number_of_ref(const void *object) {

@@ -1,5 +1,5 @@
-## One large structure that is garbage, found and freed by one collection; see collect.c. What lives costs ORC nothing, since it looks
-## only at what lost a reference.
+## One large structure that is garbage, found and freed by one collection; see collect.c. What lives costs ORC nothing, since it
+## looks only at what lost a reference.
 import measure
 
 type Node = ref object
@@ -49,6 +49,7 @@ proc main() =
   let start = measureNow()
   GC_fullCollect()
   report("dead_ns", (measureNow() - start) / objects.float)
-  if before - getOccupiedMem() < objects * sizeof(Node) * 2: quit("workload failed: a collection did not find all that is garbage")
+  if before - getOccupiedMem() < objects * 2 * sizeof(Node):
+    quit("workload failed: a collection did not find all that is garbage")
 
 main()

@@ -26,10 +26,10 @@ proc procKib(path, name: string): int =
     if line.startsWith(name): return parseInt(line.splitWhitespace()[1])
   quit("workload failed: " & path)
 
-proc resident*(): int = procKib("/proc/self/smaps_rollup", "Rss:")
-  ## Resident memory in KiB.
+proc resident*(): int = procKib("/proc/self/smaps_rollup", "Anonymous:")
+  ## Resident memory without code and other files, in KiB.
 
-var baseline, highest: int
+var baseline, highest, before: int
 
 proc takeBaseline*() =
   discard resident()
@@ -37,10 +37,11 @@ proc takeBaseline*() =
   except IOError: discard
   baseline = resident()
   highest = baseline
+  before = procKib("/proc/self/status", "VmRSS:")
 
 proc look*() = highest = max(highest, resident())
 proc reportLooks*() = report("peak_kib", float(highest - baseline))
-proc reportPeak*() = report("peak_mib", max(0, procKib("/proc/self/status", "VmHWM:") - baseline).float / 1024)
+proc reportPeak*() = report("peak_mib", max(0, procKib("/proc/self/status", "VmHWM:") - before).float / 1024)
 
 proc median*(values: seq[float]): float =
   let s = values.sorted()

@@ -19,7 +19,6 @@ proc main() =
   let rings = number(2, 10_000)
   let looks = number(3, 100)
   ring(length)
-  GC_fullCollect()
   takeBaseline()
   let start = measureNow()
   for i in 1 .. rings: ring(length)

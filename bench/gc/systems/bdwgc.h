@@ -1,13 +1,9 @@
-/* bdwgc.h - the workloads' objects as blocks of the Boehm-Demers-Weiser collector, as it comes: they have no header, nobody counts or
- * releases them, and the collector finds references in the stack, in static data and in the blocks. */
+/* bdwgc.h - the workloads' objects as blocks of the Boehm-Demers-Weiser collector, as it comes: they have no header, nobody
+ * counts or releases them, and the collector finds references in the stack, in static data and in the blocks. */
 #ifndef SYSTEM_BDWGC_H
 #define SYSTEM_BDWGC_H
 
 #include <gc/gc.h>
-
-#define SYSTEM_COLLECTS
-#define SYSTEM_WEAK
-#define SYSTEM_THINGS
 
 #ifndef NODE_FIELDS
 #define NODE_FIELDS

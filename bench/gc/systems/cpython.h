@@ -1,6 +1,7 @@
-/* cpython.h - the workloads' objects as CPython's: a C extension's static types, as fast as they can be written (no dictionary, nothing
- * to count for the type, PyObject_GC_New and PyObject_GC_Del called directly). The interpreter is embedded, without site and environment;
- * what it made for itself is collected once and frozen, so that the collections that are measured look at the workload's objects alone. */
+/* cpython.h - the workloads' objects as CPython's: a C extension's static types, as fast as they can be written (no
+ * dictionary, nothing to count for the type, PyObject_GC_New and PyObject_GC_Del called directly). The interpreter is
+ * embedded, without site and environment; what it made for itself is collected once and frozen, so that the collections that
+ * are measured look at the workload's objects alone. */
 #ifndef SYSTEM_CPYTHON_H
 #define SYSTEM_CPYTHON_H
 
@@ -9,10 +10,7 @@
 #include <structmember.h>
 
 #define SYSTEM_COUNTS
-#define SYSTEM_COLLECTS
 #define SYSTEM_TELLS
-#define SYSTEM_WEAK
-#define SYSTEM_THINGS
 #define SYSTEM_HEADER_BYTES (sizeof(PyObject) + 2 * sizeof(void *))
 
 #ifndef NODE_FIELDS
@@ -72,7 +70,8 @@ static PyTypeObject node_type = {
 #endif
 };
 
-/* Things: objects of any number of references and of any size. One that is not tracked is of a type that the collector does not know. */
+/* Things: objects of any number of references and of any size. One that is not tracked is of a type that the collector does
+ * not know. */
 typedef struct thing {
   PyObject_VAR_HEAD
   struct thing *slots[];
@@ -129,6 +128,7 @@ ALWAYS_INLINE void system_start(void) {
   PyConfig config;
   PyConfig_InitIsolatedConfig(&config);
   config.site_import = 0;
+  config.use_hash_seed = 1; /* so that each start takes the same instructions */
   PyStatus status = Py_InitializeFromConfig(&config);
   PyConfig_Clear(&config);
   if (PyStatus_Exception(status)) work_fail("Py_InitializeFromConfig");

@@ -1,11 +1,11 @@
-/* gobject.h - the workloads' objects as GLib's GObjects, which are counted and know weak references, and whose cycles nobody finds. */
+/* gobject.h - the workloads' objects as GLib's GObjects, which are counted and know weak references, and whose cycles nobody
+ * finds. */
 #ifndef SYSTEM_GOBJECT_H
 #define SYSTEM_GOBJECT_H
 
 #include <glib-object.h>
 
 #define SYSTEM_COUNTS
-#define SYSTEM_WEAK
 #define SYSTEM_HEADER_BYTES sizeof(GObject)
 
 #ifndef NODE_FIELDS
@@ -39,8 +39,8 @@ static void node_class_init(gpointer class, gpointer data) {
 }
 
 ALWAYS_INLINE void system_start(void) {
-  node_type = g_type_register_static_simple(G_TYPE_OBJECT, "BenchNode", sizeof(node_class), node_class_init, sizeof(node),
-                                            NULL, 0);
+  node_type = g_type_register_static_simple(G_TYPE_OBJECT, "BenchNode", sizeof(node_class), node_class_init,
+                                            sizeof(node), NULL, 0);
 }
 
 ALWAYS_INLINE node *node_new(void) { return g_object_new(node_type, NULL); }

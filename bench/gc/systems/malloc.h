@@ -1,5 +1,5 @@
-/* malloc.h - the floor: blocks of malloc, freed by hand, with a count that the program keeps by itself. Nothing finds cycles: whoever
- * makes one must take it apart (SYSTEM_BY_HAND). With ALLOCATE and RELEASE defined, blocks of another allocator. */
+/* malloc.h - the floor: blocks of malloc, freed by hand, with a count that the program keeps by itself. Nothing finds cycles:
+ * whoever makes one must take it apart (SYSTEM_BY_HAND). With ALLOCATE and RELEASE defined, blocks of another allocator. */
 #ifndef SYSTEM_MALLOC_H
 #define SYSTEM_MALLOC_H
 

@@ -1,4 +1,5 @@
-/* nothing.h - no system at all: its functions take no instructions, so that what a loop itself takes can be counted and subtracted. */
+/* nothing.h - no system at all: its functions take no instructions, so that what a loop itself takes can be counted and
+ * subtracted. */
 #ifndef SYSTEM_NOTHING_H
 #define SYSTEM_NOTHING_H
 

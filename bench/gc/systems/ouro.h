@@ -6,10 +6,7 @@
 #include <ouro/ouro.h>
 
 #define SYSTEM_COUNTS
-#define SYSTEM_COLLECTS
 #define SYSTEM_TELLS
-#define SYSTEM_WEAK
-#define SYSTEM_THINGS
 #define SYSTEM_HEADER_BYTES sizeof(ouro_object)
 
 #ifndef NODE_FIELDS
@@ -76,8 +73,10 @@ typedef struct thing {
 
 static ouro_type tracked_type = {
     .name = "tracked", .size = sizeof(thing), .item_size = sizeof(void *), .flags = OURO_TYPE_ITEMS};
-static ouro_type untracked_type = {
-    .name = "untracked", .size = sizeof(thing), .item_size = sizeof(void *), .flags = OURO_TYPE_ITEMS | OURO_TYPE_ACYCLIC};
+static ouro_type untracked_type = {.name = "untracked",
+                                   .size = sizeof(thing),
+                                   .item_size = sizeof(void *),
+                                   .flags = OURO_TYPE_ITEMS | OURO_TYPE_ACYCLIC};
 
 ALWAYS_INLINE thing *thing_new(bool tracked, size_t bytes, size_t references) {
   size_t least = (sizeof(thing) + references * sizeof(void *) + 15) & ~(size_t)15;

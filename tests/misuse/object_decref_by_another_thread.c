@@ -1,0 +1,21 @@
+/* tests/misuse/object_decref_by_another_thread.c - another thread than the one to which objects belong releases one.
+ *
+ * EXPECT: wrong thread: {address} is an object that belongs to another thread (block of 32 bytes at
+ *         {block}), type node
+ *
+ * Linked with: the core static library (ouro_core). Run by run.py. */
+#include "object_misuse.h"
+
+static void *body(void *object) {
+  ouro_decref(object);
+  return NULL;
+}
+
+int main(void) {
+  node *object = new_node();
+  tell_address(object);
+  pthread_t thread;
+  CHECK(pthread_create(&thread, NULL, body, object) == 0);
+  CHECK(pthread_join(thread, NULL) == 0);
+  return 0;
+}

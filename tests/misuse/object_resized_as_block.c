@@ -1,0 +1,13 @@
+/* tests/misuse/object_resized_as_block.c - an object is resized as if it were a block.
+ *
+ * EXPECT: object as block: {address} is an object, and goes with its last reference (block of 32 bytes at
+ *         {block}, pool {pool})
+ *
+ * Linked with: the core static library (ouro_core). Run by run.py. */
+#include "object_misuse.h"
+
+int main(void) {
+  node *object = new_node();
+  tell_address(object);
+  return ouro_realloc(object, 100) == NULL;
+}

@@ -1,0 +1,36 @@
+/* tests/misuse/object_visit_borrowed.c - a visit function shows an object for which its slot has no reference: it is
+ * released with the slot.
+ *
+ * EXPECT: dead object: {address} is an object that has been freed, or is being freed (block of 32 bytes at
+ *         {block}), type node
+ *
+ * Linked with: the core static library (ouro_core). Run by run.py. */
+#include "object_misuse.h"
+
+typedef struct liar {
+  ouro_object base;
+  void *slot, *other;
+} liar;
+
+static void visit(void *self, ouro_visitor *visitor) {
+  liar *it = self;
+  ouro_visit(visitor, &it->slot);
+}
+
+static ouro_type liar_type = {.name = "liar", .size = sizeof(liar), .visit = visit};
+
+static liar *new_liar(void) {
+  liar *made = ouro_new(&liar_type);
+  CHECK(made);
+  return made;
+}
+
+int main(void) {
+  liar *holder = new_liar();
+  node *object = new_node();
+  tell_address(object);
+  holder->slot = object;
+  ouro_decref(holder);
+  ouro_decref(hide(object));
+  return 0;
+}

@@ -1,0 +1,37 @@
+/* tests/misuse/object_visit_recurses.c - a visit function shows the slots of what it holds as its own: the collector
+ * counts.
+ *
+ * EXPECT: count too small: {address} has more references than were counted (block of 32 bytes at {block}),
+ *         type node
+ *
+ * Linked with: the core static library (ouro_core). Run by run.py. */
+#include "object_misuse.h"
+
+typedef struct liar {
+  ouro_object base;
+  void *slot, *other;
+} liar;
+
+static void visit(void *self, ouro_visitor *visitor) {
+  liar *it = self;
+  ouro_visit(visitor, &it->slot);
+  if (it->slot) ouro_visit(visitor, &((node *)it->slot)->left);
+}
+
+static ouro_type liar_type = {.name = "liar", .size = sizeof(liar), .visit = visit};
+
+static liar *new_liar(void) {
+  liar *made = ouro_new(&liar_type);
+  CHECK(made);
+  return made;
+}
+
+int main(void) {
+  liar *holder = new_liar();
+  node *child = new_node(), *grandchild = new_node();
+  tell_address(grandchild);
+  ouro_movref(&child->left, grandchild);
+  ouro_movref(&holder->slot, child);
+  ouro_gc_collect(2);
+  return 0;
+}
