@@ -2,7 +2,7 @@
  *
  *     document FILE < COMMANDS        "help" lists the commands
  *
- * At the end it drops its one reference to the document, collects, and asks the library what is still alive: nothing. */
+ * At the end it drops its one reference to the document, collects, and asks the library what is still alive. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,7 +88,8 @@ static size_t alive(const ouro_type *type) {
 
 /* ---------------------------------------------------------------- commands
  *
- * Each gets its words; what it looks up it holds for as long as it works on it (OURO_AUTO), since a command may drop anything. */
+ * Each gets its words; what it looks up it holds for as long as it works on it (OURO_AUTO), since a command may drop
+ * anything. */
 
 static OURO_OWNED(element) find(program *p, const char *id) {
   OURO_OWNED(element) found = document_find(ouro_borrow(p->doc), id);

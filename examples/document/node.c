@@ -1,6 +1,7 @@
 /* examples/document/node.c - the types of the tree, and what is done to it. See node.h for who owns what.
  *
- * A type says which slots of its objects own something. There is nothing else to write: no free, no walk for the collector. */
+ * A type says which slots of its objects own something. There is nothing else to write: no free, no walk for the
+ * collector. */
 #include <string.h>
 
 #include "node.h"
@@ -15,7 +16,8 @@ ouro_type string_type = {
     .flags = OURO_TYPE_ACYCLIC,
 };
 
-/* References, but to strings and to the next attribute only, which never lead back: the collector need not look at these either. */
+/* References, but to strings and to the next attribute only, which never lead back: the collector need not look at these
+ * either. */
 ouro_type attribute_type = {
     .name = "attribute",
     .size = sizeof(attribute),
@@ -134,7 +136,8 @@ static int add_attribute(element *e, string *name, string *value) {
   return OURO_OK;
 }
 
-int element_set(document *doc, element *e, const char *name, size_t name_length, const char *value, size_t value_length) {
+int element_set(document *doc, element *e, const char *name, size_t name_length, const char *value,
+                size_t value_length) {
   OURO_AUTO(string) held_name = document_name(doc, name, name_length);
   OURO_AUTO(string) held_value = string_new(value, value_length);
   string *its_name = ouro_borrow(held_name), *its_value = ouro_borrow(held_value);
@@ -165,9 +168,9 @@ void node_append(element *parent, node *child) {
 void node_detach(node *n) {
   element *parent = ouro_borrow(n->parent);
   if (!parent) return;
-  /* What is unlinked below may hold the last reference to `n`, and `n` the last one to `parent`. */
+  /* The slot that is emptied below may hold the last reference to `n`. (The last one to `parent` may be that of `n`, which
+   * goes last.) */
   OURO_AUTO(node) held = ouro_newref(n);
-  OURO_AUTO(element) held_parent = ouro_newref(parent);
   node *before = NULL;
   for (node *other = ouro_borrow(parent->first); other != n; other = ouro_borrow(other->next)) before = other;
   if (parent->last == n) parent->last = before;
@@ -184,8 +187,8 @@ OURO_OWNED(element) document_find(document *doc, const char *id) {
   OURO_AUTO(element) found = ouro_weak_values_get(ouro_borrow(doc->ids), id, strlen(id));
   element *e = ouro_borrow(found);
   if (!e) return OURO_NULL;
-  /* A cache that holds nothing need not be told when something is dropped. But an entry may be of an element that was dropped and
-   * waits for the collector, or that has another id by now. */
+  /* A cache that holds nothing need not be told when something is dropped. But an entry may be of an element that was
+   * dropped and waits for the collector, or that has another id by now. */
   const string *its = element_get(e, "id");
   if (strcmp(its->bytes, id) != 0 || !node_is_within(&e->base, as_node(ouro_borrow(doc->root)))) return OURO_NULL;
   return ouro_steal(&found);

@@ -3,11 +3,11 @@
  *     document --root--> element --first--> node --next--> node --next--> NULL
  *                           ^------parent----'   <---parent--'
  *
- * Every arrow is an OWNED reference, the parent's too: whoever holds any node may walk up from it, and what he walks over is there.
- * So a parent and its child hold each other. Counts alone would never free them; the collector does.
+ * Every arrow is an OWNED reference, the parent's too: whoever holds any node may walk up from it, and what he walks over
+ * is there. So a parent and its child hold each other. Counts alone would never free them; the collector does.
  *
- * OURO_OWNED(T) is T *; it says to the reader, and to the compiler under -DOURO_CHECK_OWNERSHIP, who owns what. A plain pointer is
- * borrowed. ouro_borrow(x) looks at what the owned x holds.
+ * OURO_OWNED(T) is T *; it says to the reader, and to the compiler under -DOURO_CHECK_OWNERSHIP, who owns what. A plain
+ * pointer is borrowed. ouro_borrow(x) looks at what the owned x holds.
  *
  * What returns OURO_OWNED(T) gives NULL where there is no memory; what returns int gives 0 or OURO_ENOMEM. */
 #ifndef NODE_H
@@ -77,7 +77,8 @@ node *as_node(element *e);
 node *node_parent(const node *n);
 
 /* Set an attribute, replacing what it was. */
-int element_set(document *doc, element *e, const char *name, size_t name_length, const char *value, size_t value_length);
+int element_set(document *doc, element *e, const char *name, size_t name_length, const char *value,
+                size_t value_length);
 
 /* The value of an attribute, borrowed, or NULL. */
 string *element_get(const element *e, const char *name);
@@ -85,8 +86,8 @@ string *element_get(const element *e, const char *name);
 /* Put `child`, which is detached, behind the last child of `parent`. It cannot fail. */
 void node_append(element *parent, node *child);
 
-/* Take a node, with all below it, out of its parent. Gone at once where nobody else refers to it and it has no children; with the next
- * collection where it has, since they refer to it. */
+/* Take a node, with all below it, out of its parent. Gone at once where nobody else refers to it and it has no children;
+ * with the next collection where it has, since they refer to it. */
 void node_detach(node *n);
 
 /* Is `n` the node `top`, or below it? */

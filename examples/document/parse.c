@@ -1,7 +1,7 @@
 /* examples/document/parse.c - reads a small part of XML: elements, attributes, text, comments, and the five entities.
  *
- * No recursion and no stack: which element is open is known from the tree itself, since each knows its parent. So the depth of a
- * document is limited by memory alone. */
+ * No recursion and no stack: which element is open is known from the tree itself, since each knows its parent. So the
+ * depth of a document is limited by memory alone. */
 #include <ctype.h>
 #include <string.h>
 
@@ -166,7 +166,8 @@ static bool parse_all(parser *p) {
 
 OURO_OWNED(document) document_parse(const char *source, size_t length, parse_error *error) {
   OURO_AUTO(document) made = document_new();
-  parser p = {.at = source, .end = source + length, .doc = ouro_borrow(made), .scratch = ouro_malloc(length + 1), .line = 1};
+  parser p = {.at = source, .end = source + length, .doc = ouro_borrow(made), .line = 1};
+  p.scratch = ouro_malloc(length + 1);
   bool good = p.doc && p.scratch ? parse_all(&p) : fail(&p, "out of memory");
   ouro_free(p.scratch);
   *error = (parse_error){.line = p.line, .text = p.wrong};

@@ -1,5 +1,5 @@
-/* examples/lisp/builtin.c - what is written in C of what programs can call. A primitive borrows its arguments, whose number has been
- * checked; it checks what they are, and says what is wrong with them. */
+/* examples/lisp/builtin.c - what is written in C of what programs can call. A primitive borrows its arguments, whose
+ * number has been checked; it checks what they are, and says what is wrong with them. */
 #include <string.h>
 
 #include "lisp.h"
@@ -422,8 +422,8 @@ static owned do_weak_value(machine *m, word a) {
   return failed(value) ? truth(false) : value;
 }
 
-/* An object has gone. This may be called in the middle of anything, so it only puts the procedure where the machine looks between two
- * steps. The cell for that was made when there was time to fail. */
+/* An object has gone. This may be called in the middle of anything, so it only puts the procedure where the machine looks
+ * between two steps. The cell for that was made when there was time to fail. */
 static void note_gone(void *data, void *held) {
   machine *m = data;
   pair *cell = held;

@@ -1,16 +1,16 @@
-/* examples/lisp/eval.c - the machine that evaluates. It never calls itself: what is still to be done lies in a list of frames on the
- * heap, so recursion is as deep as `deepest` and memory allow, a call in tail position adds nothing, and a continuation is a reference
- * to a frame.
+/* examples/lisp/eval.c - the machine that evaluates. It never calls itself: what is still to be done lies in a list of
+ * frames on the heap, so recursion is as deep as `deepest` and memory allow, a call in tail position adds nothing, and a
+ * continuation is a reference to a frame.
  *
  *     form, env    what to evaluate next, and where          while not `returning`
  *     value        what came out                             while `returning`
  *     stack        the frame that waits for the value, which refers to the next one, and so on
  *
- * A frame that a continuation has captured may be needed again. Who wants to change or take apart the topmost frame therefore asks
- * ouro_is_unique: where the stack's reference is the only one, nobody else will ever see it.
+ * A frame that a continuation has captured may be needed again. Who wants to change or take apart the topmost frame
+ * therefore asks ouro_is_unique: where the stack's reference is the only one, nobody else will ever see it.
  *
- * All that the machine works with is held by its registers or by an AUTO variable: by counted references. So there is no table of roots,
- * and the collector may run between any two steps. */
+ * All that the machine works with is held by its registers or by an AUTO variable: by counted references. So there is no
+ * table of roots, and the collector may run between any two steps. */
 #include <string.h>
 
 #include "lisp.h"
@@ -39,7 +39,7 @@ static const struct {
   int least, most; /* parts behind the name; most < 0: any number */
 } syntaxes[SYNTAX_COUNT] = {
     [QUOTE] = {"quote", 1, 1},     [IF] = {"if", 2, 3},        [DEFINE] = {"define", 2, -1}, [SET] = {"set!", 2, 2},
-    [LAMBDA] = {"lambda", 2, -1},  [BEGIN] = {"begin", 0, -1}, [LET] = {"let", 2, -1},       [LETSTAR] = {"let*", 2, -1},
+    [LAMBDA] = {"lambda", 2, -1},  [BEGIN] = {"begin", 0, -1}, [LET] = {"let", 2, -1}, [LETSTAR] = {"let*", 2, -1},
     [LETREC] = {"letrec", 2, -1},  [COND] = {"cond", 0, -1},   [ELSE] = {"else", 1, 0},      [AND] = {"and", 0, -1},
     [OR] = {"or", 0, -1},          [WHEN] = {"when", 1, -1},   [UNLESS] = {"unless", 1, -1},
 };
@@ -103,7 +103,8 @@ static void pop(machine *m) {
   ouro_movref(&m->stack, next);
 }
 
-/* The topmost frame, to be changed: a copy of it where a continuation has captured it. NULL where there is no memory for that. */
+/* The topmost frame, to be changed: a copy of it where a continuation has captured it. NULL where there is no memory for
+ * that. */
 static frame *changeable(machine *m) {
   frame *f = ouro_borrow(m->stack);
   if (ouro_is_unique(f)) return f;
@@ -370,7 +371,8 @@ static bool next_clause(machine *m) {
 
 static bool start_form(machine *m, int syntax, word form) {
   intptr_t parts = length_of(form) - 1;
-  if (parts < syntaxes[syntax].least || (syntaxes[syntax].most >= 0 && parts > syntaxes[syntax].most)) return malformed(m, form);
+  int least = syntaxes[syntax].least, most = syntaxes[syntax].most;
+  if (parts < least || (most >= 0 && parts > most)) return malformed(m, form);
   word rest = cdr(form);
   switch (syntax) {
   case QUOTE: return give(m, own(car(rest)));
@@ -495,8 +497,8 @@ static bool handle(machine *m, word handler) {
   return !failed(arguments) && apply(m, handler, look(arguments));
 }
 
-/* An error has come up: take the stack down to the next (try ...), and go on there; that of an interlude is only reported. False where
- * nobody catches it. */
+/* An error has come up: take the stack down to the next (try ...), and go on there; that of an interlude is only reported.
+ * False where nobody catches it. */
 static bool recover(machine *m) {
   m->running = NULL;
   while (ouro_borrow(m->stack)) {

@@ -1,4 +1,5 @@
-/* examples/lisp/lisp.h - a small Lisp whose memory is ouro's: the values, who owns them, and what each file offers to the others.
+/* examples/lisp/lisp.h - a small Lisp whose memory is ouro's: the values, who owns them, and what each file offers to the
+ * others.
  *
  *     value.c    types, constructors, symbols           read.c     text to values
  *     stream.c   characters in and out                  write.c    values to text
@@ -11,14 +12,15 @@
  *     ...xx10   a constant: the empty list, true, false, ...
  *     ...xx00   the address of an object; 0 stands for no value: something failed, and machine.error says what
  *
- * Who owns what is in the types, in every build: a `word` is borrowed, an `owned` is a word that somebody must release. The second is a
- * struct, so that one is never mistaken for the other; it costs nothing, since a struct of one word travels in a register.
+ * Who owns what is in the types, in every build: a `word` is borrowed, an `owned` is a word that somebody must release.
+ * The second is a struct, so that one is never mistaken for the other; it costs nothing, since a struct of one word
+ * travels in a register.
  *
  *     owned f(word x)    f borrows x, and the caller must release what it returns
  *     void g(owned x)    g takes x over
  *
- * Slots of objects are `owned` (or OURO_OWNED(T), where no integer can be in them), and are changed by set, move and clear, which
- * change the slot before they release what was there. */
+ * Slots of objects are `owned` (or OURO_OWNED(T), where no integer can be in them), and are changed by set, move and
+ * clear, which change the slot before they release what was there. */
 #ifndef LISP_H
 #define LISP_H
 
@@ -112,7 +114,8 @@ typedef struct vector {
   owned items[];
 } vector;
 
-/* The variables of one call. `names` is the parameter list of the procedure itself; `values` goes along with it, cell by cell. */
+/* The variables of one call. `names` is the parameter list of the procedure itself; `values` goes along with it, cell by
+ * cell. */
 typedef struct env {
   ouro_object base;
   OURO_OWNED(struct env) outer; /* NULL: only global variables lie outside */
@@ -156,7 +159,7 @@ typedef struct port {
 
 typedef struct machine {
   OURO_OWNED(ouro_weak_values) symbols; /* every symbol that anybody refers to, by name */
-  owned globals;                        /* a list of the symbols that have a value or a syntax: what keeps those alive */
+  owned globals;                        /* a list of the symbols that have a value or a syntax, to keep those */
   owned value, form;                    /* the machine's registers; see eval.c */
   OURO_OWNED(env) env;
   OURO_OWNED(frame) stack;
@@ -168,8 +171,8 @@ typedef struct machine {
   char error[200];
 } machine;
 
-/* A primitive borrows its arguments, as a list whose length has been checked. It gives its value; or FAILED; or GOES_ON, where it has
- * told the machine what to do next, and the value comes of that. */
+/* A primitive borrows its arguments, as a list whose length has been checked. It gives its value; or FAILED; or GOES_ON,
+ * where it has told the machine what to do next, and the value comes of that. */
 typedef owned (*primitive_fn)(machine *m, word arguments);
 
 typedef struct primitive {
@@ -179,8 +182,8 @@ typedef struct primitive {
   primitive_fn run;
 } primitive;
 
-extern ouro_type pair_type, symbol_type, string_type, vector_type, env_type, procedure_type, frame_type, continuation_type,
-    port_type, primitive_type;
+extern ouro_type pair_type, symbol_type, string_type, vector_type, env_type, procedure_type, frame_type,
+    continuation_type, port_type, primitive_type;
 
 static inline bool is_a(word w, const ouro_type *type) {
   const void *object = object_of(w);
@@ -232,7 +235,8 @@ owned read_value(machine *m, stream *in);
 /* ---------------------------------------------------------------- eval.c, builtin.c, prelude.c */
 
 enum syntax {
-  NO_SYNTAX, QUOTE, IF, DEFINE, SET, LAMBDA, BEGIN, LET, LETSTAR, LETREC, COND, ELSE, AND, OR, WHEN, UNLESS, SYNTAX_COUNT
+  NO_SYNTAX, QUOTE, IF, DEFINE, SET, LAMBDA, BEGIN, LET, LETSTAR, LETREC, COND, ELSE, AND, OR, WHEN, UNLESS,
+  SYNTAX_COUNT
 };
 
 /* Evaluate a form outside of all procedures, and run what waits in machine.pending. FAILED: machine.error says why. */

@@ -1,4 +1,5 @@
-/* examples/lisp/read.c - text to values. Lists nested deeper than DEEPEST are refused, since the reader calls itself for each. */
+/* examples/lisp/read.c - text to values. Lists nested deeper than DEEPEST are refused, since the reader calls itself for
+ * each. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,9 @@
 /* examples/lisp/value.c - the types of the Lisp's objects, and how they are made.
  *
- * A type says where its objects hold references. For slots that hold an object or nothing, a list of offsets does it. For slots that
- * hold a word, which may be an integer, `visit` shows each: the word's address, the object in it, and the word that it shall be when
- * the collector clears it. From that the library derives everything: what goes when an object goes, and what the collector follows. */
+ * A type says where its objects hold references. For slots that hold an object or nothing, a list of offsets does it. For
+ * slots that hold a word, which may be an integer, `visit` shows each: the word's address, the object in it, and the word
+ * that it shall be when the collector clears it. From that the library derives everything: what goes when an object goes,
+ * and what the collector follows. */
 #include <stdarg.h>
 #include <string.h>
 
@@ -44,7 +45,11 @@ static void visit_env(void *self, ouro_visitor *visitor) {
 }
 
 ouro_type env_type = {
-    .name = "environment", .size = sizeof(env), .references = OURO_REFERENCES(offsetof(env, outer)), .visit = visit_env};
+    .name = "environment",
+    .size = sizeof(env),
+    .references = OURO_REFERENCES(offsetof(env, outer)),
+    .visit = visit_env,
+};
 
 static void visit_procedure(void *self, ouro_visitor *visitor) {
   procedure *p = self;
@@ -171,8 +176,9 @@ owned port_new(machine *m, bool is_output, FILE *file, const char *bytes, size_t
 
 /* ---------------------------------------------------------------- symbols
  *
- * The same name is the same symbol, for as long as anybody refers to it: the table of names holds its symbols weakly, so a program may
- * make as many as it likes. What must not go though nobody refers to it, a global variable, is kept by the list of those. */
+ * The same name is the same symbol, for as long as anybody refers to it: the table of names holds its symbols weakly, so a
+ * program may make as many as it likes. What must not go though nobody refers to it, a global variable, is kept by the
+ * list of those. */
 
 owned intern(machine *m, const char *name, size_t length) {
   ouro_weak_values *symbols = ouro_borrow(m->symbols);

@@ -1,5 +1,5 @@
-/* examples/lisp/write.c - values to text. Lists may be as long as they like; what is nested deeper than DEEPEST ends in "...", and so
- * does a list that goes round in a circle. */
+/* examples/lisp/write.c - values to text. Lists may be as long as they like; what is nested deeper than DEEPEST ends in
+ * "...", and so does a list that goes round in a circle. */
 #include <string.h>
 
 #include "lisp.h"

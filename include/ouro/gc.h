@@ -48,6 +48,7 @@ OURO_API bool ouro_gc_is_enabled(void);
 /* A collection of generation 0 is due when more than threshold[0] tracked objects were made than freed since the last one; of 1 when
  * 0 was collected more than threshold[1] times; of 2 when 1 was more than threshold[2] times, and objects that wait in it for their
  * first full collection are a quarter or more of those that survived the last. Default 2000, 10, 10. threshold[0] 0: never.
+ * Until a program sets them itself, collections that find next to nothing make the next one wait longer, up to 16 * threshold[0].
  * Errors: OURO_EINVAL for NULL or a negative number. */
 OURO_API int ouro_gc_set_threshold(const int threshold[OURO_GENERATIONS]);
 OURO_API void ouro_gc_get_threshold(int threshold[OURO_GENERATIONS]);
@@ -135,6 +136,7 @@ OURO_API void ouro_gc_garbage_clear(void);
 /* Look at every object, count, edge and state bit. Returns the number of things wrong, 0 for a sound heap, and what is wrong with the
  * first in `text` (which may be NULL). It can prove wrong: a count below the references found; a reference to what is no live object;
  * a visit function that shows a slot twice, or other slots when asked again; a state that contradicts the object.
+ * SIZE_MAX: there was no memory to look at all; what was looked at was sound.
  * Cost: O(all objects and references), and memory for a table of all objects. */
 OURO_API size_t ouro_gc_verify(char *text, size_t text_size);
 

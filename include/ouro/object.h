@@ -66,7 +66,9 @@ typedef struct ouro_visitor ouro_visitor;
  *
  *   OURO_OWNED(T)        a variable, slot or result that owns a T          OURO_NULL       the owned reference that holds nothing
  *   ouro_borrow(o)       what it holds, borrowed: a T * (void * there)    ouro_newref(p)  an owned one from a borrowed pointer
- *   ouro_adopt(p)        says that the plain pointer p is owned */
+ *   ouro_adopt(p)        says that the plain pointer p is owned
+ *
+ * What it does not see: an owned reference that is copied, and then released twice; an OURO_AUTO variable that is returned. */
 
 #if defined(OURO_CHECK_OWNERSHIP)
 typedef struct ouro__owned {
@@ -204,7 +206,7 @@ OURO_API size_t ouro_object_size(const void *object);
 
 /* The numbers of threads and the owners that are none. */
 #define OURO__NOBODY 0u
-#define OURO__NO_THREAD 0xffffu /* the number of a thread that has none */
+#define OURO__NO_THREAD 0x10000u /* the number of a thread that has none: no owner field holds it */
 #define OURO__IMMORTAL 0xfffdu
 #define OURO__DEFERRED 0xfffcu
 
@@ -228,7 +230,7 @@ OURO_API void ouro__decref_slow(void *object);
 OURO_API void ouro__dealloc(void *object);
 OURO_API void ouro__safepoint_slow(void);
 
-static inline bool ouro__is_mine(const ouro_object *object) { return (uint16_t)(object->ouro__word >> 48) == (uint16_t)ouro__at.id; }
+static inline bool ouro__is_mine(const ouro_object *object) { return (uint32_t)(object->ouro__word >> 48) == ouro__at.id; }
 
 /* One more reference to `object`, which is not NULL.
  * Fatal: OURO_FATAL_DEAD_OBJECT (it has been freed), OURO_FATAL_WRONG_THREAD. After 2^32 - 1 references it is immortal.

@@ -30,7 +30,8 @@ OURO_API size_t ouro_weak_set_count(const ouro_weak_set *set);
 /* Let `key` map to `value` (which is kept alive as long as the key lives; NULL is allowed), replacing what was there.
  * Ownership: both borrowed. Errors: OURO_ENOMEM, OURO_EINVAL; nothing changed. Cost: O(1) expected. */
 OURO_API int ouro_weak_keys_set(ouro_weak_keys *map, void *key, void *value);
-/* A new reference to the value in *value (NULL where the value is NULL); false where the key is not there. */
+/* A new reference to the value in *value (NULL where the value is NULL), whatever the slot held before, which is not released; false
+ * where the key is not there, and then the slot is unchanged. */
 OURO_API bool ouro_weak_keys_get(ouro_weak_keys *map, const void *key, ouro_slot value);
 /* false where it was not there. */
 OURO_API bool ouro_weak_keys_remove(ouro_weak_keys *map, const void *key);

@@ -141,12 +141,13 @@ static size_t leave_set(ouro__scope scope, uint8_t survivors) {
 
 /* ---------------------------------------------------------------- step 3 */
 
-enum { AHEAD = 16, STACK_FIRST = 512 };
+enum { AHEAD = 16, STACK_FIRST = 512, FETCHED_FROM = 20000 };
 
 typedef struct marker {
   ouro_visitor visitor; /* first: the visit function finds the marker by it */
   ouro_object **stack;
   size_t depth, room;
+  bool fetch;           /* the set is larger than the cache */
   bool pending;         /* some object is OURO_STATE_PENDING */
   size_t marked;
   size_t many;          /* objects with too many references for a byte, not reached when they were looked at */
@@ -177,10 +178,12 @@ static OURO_NOINLINE void put_on_stack(marker *it, ouro_object *object, uint8_t 
   it->stack[it->depth++] = object;
 }
 
-/* To be looked through: soon, and fetched meanwhile, or, where many wait already, later. */
+/* To be looked through: soon, and fetched meanwhile, or, where many wait already, later. A set that is in the cache need not be fetched. */
 static inline void reach(marker *it, ouro_object *object, uint8_t *state) {
   *state = OURO_STATE_REACHED;
-  if (OURO_LIKELY(it->waiting < AHEAD)) {
+  if (!it->fetch && OURO_LIKELY(it->depth < it->room)) {
+    it->stack[it->depth++] = object;
+  } else if (OURO_LIKELY(it->waiting < AHEAD)) {
     OURO_PREFETCH_WRITE(object);
     it->fetched[(it->first + it->waiting++) % AHEAD] = object;
   } else {
@@ -263,6 +266,10 @@ static inline ouro_object *take_fetched(marker *it) {
 
 /* Look through what waits, as long as it is more than the queue holds with ease. */
 static inline void drain(marker *it, map m, unsigned leave) {
+  if (!it->fetch) {
+    while (it->depth) look_through(it, m, it->stack[--it->depth]);
+    leave = 0; /* what the stack had no room for */
+  }
   while (it->waiting > leave) look_through(it, m, take_fetched(it));
 }
 
@@ -304,6 +311,7 @@ static void start(marker *it) {
   it->stack = it->first_stack;
   it->depth = it->marked = it->many = 0;
   it->room = STACK_FIRST;
+  it->fetch = true;
   it->pending = it->untrack = it->weak = false;
   it->first = it->waiting = it->traits = 0;
 }
@@ -429,6 +437,7 @@ ouro__verdict ouro__test(ouro__scope scope, uint8_t lowest, uint8_t highest, uin
   it.untrack = highest == OURO_STATE_YOUNG; /* not those that are just coming back */
   enter_set(scope, lowest, highest);
   verdict.members = count_set(scope);
+  it.fetch = verdict.members > FETCHED_FROM;
   mark_set(&it, scope);
   mark_pending(&it, scope);
   mark_many(&it, scope);

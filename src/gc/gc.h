@@ -108,6 +108,8 @@ typedef struct ouro__collector {
   unsigned debug;
   int stress;
   int threshold[OURO_GENERATIONS], count[OURO_GENERATIONS]; /* count[0] is ouro__at.made */
+  bool exact;        /* the program has set thresholds: they mean what they say */
+  unsigned patience; /* otherwise the first one is shifted left by this */
   size_t waiting, settled; /* objects of generation 2: that came since its last collection, and that survived it */
   ouro_gc_stats stats[OURO_GENERATIONS];
 } ouro__collector;

@@ -147,7 +147,7 @@ static const char *wrong_state(const ouro_object *object, uint8_t state) {
     return state >= OURO_STATE_TRASH && state != OURO_STATE_NONE ? NULL : "an untracked object with a state of the collector's";
   }
   if (state == OURO_STATE_UNTRACKED || state == OURO_STATE_NONE) return "I-OBJ-2: a tracked object without a state";
-  if (state < OURO_STATE_TRASH && !ouro__gc.collecting) return "a state that only a collection gives";
+  if (state <= OURO_STATE_TRASH && !ouro__gc.collecting) return "a state that only a collection gives";
   if (state == OURO_STATE_YOUNG && !is_listed(object, 0)) return "I-OBJ-3: a young object whose unit is not listed";
   if (state == OURO_STATE_MIDDLE && !is_listed(object, 1)) return "I-OBJ-3: a middle-aged object whose unit is not listed";
   return NULL;
@@ -170,7 +170,7 @@ static void check_object(verifier *it, ouro_object *object) {
   const char *why = state ? wrong_state(object, *state) : NULL;
   if (why) complain(it, why, object, object);
   if (!ouro_is_deferred(object) && object->ouro__count == 0) complain(it, "a live object that nobody counts", object, object);
-  if (ouro__has(object, OURO_WEAK) && ouro_weak_list(object, NULL, 0) == 0 && ouro__at.depth == 0) {
+  if (ouro__has(object, OURO_WEAK) && !ouro__weak_known(object)) {
     complain(it, "I-OBJ-4: an object says that there are weak references to it", object, object);
   }
   check_references(it, object);
@@ -195,7 +195,10 @@ size_t ouro_gc_verify(char *text, size_t text_size) {
   }
   if (!it.failed) check_counts(&it);
   if (!ouro__weak_valid(&why, &where)) complain(&it, why, where, NULL);
-  if (it.failed && !it.wrong) complain(&it, "not all could be looked at: no memory", NULL, NULL);
+  if (it.failed && !it.wrong) {
+    complain(&it, "not all could be looked at: no memory", NULL, NULL);
+    it.wrong = SIZE_MAX;
+  }
   ouro_free(it.table);
   ouro_free(it.words);
   return it.wrong;

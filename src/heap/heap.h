@@ -73,6 +73,9 @@ extern ouro__side *ouro__hot_sides OURO__HIDDEN; /* set with ouro__hot_base */
 
 static inline size_t ouro__unit_number(const void *address) { return ((uintptr_t)address - ouro__hot_base) >> OURO__UNIT_SHIFT; }
 
+/* Set in the thread to which objects belong: while it walks over them, no pool of theirs goes but by its own doing. */
+extern _Thread_local bool ouro__walks_objects;
+
 /* Units that may hold objects: those from 0 to one less. */
 size_t ouro__units_end(void);
 

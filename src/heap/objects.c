@@ -14,6 +14,8 @@
 #include "heap/purge.h"
 #include "heap/theap.h"
 
+_Thread_local bool ouro__walks_objects;
+
 unsigned ouro__object_class(size_t size, bool acyclic) {
   if (size > OURO_BLOCK_MAX) return 0;
   unsigned class_ = ouro__class_of(size);

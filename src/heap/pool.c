@@ -181,7 +181,7 @@ unsigned ouro__pool_take(ouro__pool *pool, void **end, unsigned want) {
 
 static void all_freed(ouro_heap *heap, ouro__pool *pool) {
   heap->empty++;
-  if (!ouro__heap_keeps_empty(heap, pool)) {
+  if (!ouro__heap_keeps_empty(heap, pool) && ouro__pool_may_go(pool)) {
     ouro__pool_delete(pool);
   } else if (ouro__bucket_of(pool) != pool->bucket) {
     ouro__heap_relist(heap, pool);

@@ -18,6 +18,12 @@ ouro__pool *ouro__pool_new(ouro_heap *heap, unsigned class_);
 /* Take the pool out of its heap's lists and give its units back, whatever is in it. */
 void ouro__pool_delete(ouro__pool *pool);
 
+/* Pools of objects are walked over without a lock, by the thread to which objects belong: it alone may delete them. Others can only
+ * give their pages back. */
+static inline bool ouro__pool_may_go(const ouro__pool *pool) {
+  return pool->class_ < OURO_RAW_CLASSES || ouro__walks_objects;
+}
+
 /* Take up to `want` blocks, the lowest addresses first, and write them downwards from `end`, so that who pops them from above gets
  * them in the order of their addresses. At least one, since the pool has a free block. */
 unsigned ouro__pool_take(ouro__pool *pool, void **end, unsigned want);

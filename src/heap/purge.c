@@ -61,7 +61,7 @@ static bool return_some_pages(ouro_heap *heap, uint32_t slot, bool all) {
     ouro__pool *pool = POOL(heap->scan[slot]);
     bool quiet = all || (uint8_t)(now - pool->taken_tick) >= OURO_TICKS;
     ouro__heap_unscan(heap, pool);
-    if (quiet && pool->nfree == pool->blocks && !ouro__heap_lists_no_other(heap, pool)) {
+    if (quiet && pool->nfree == pool->blocks && ouro__pool_may_go(pool) && !ouro__heap_lists_no_other(heap, pool)) {
       ouro__pool_delete(pool);
       continue;
     }

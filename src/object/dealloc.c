@@ -119,14 +119,9 @@ static OURO_NOINLINE void complex_now(ouro_object *object) {
   if (traits & OURO_D_RUNTIME) ouro__type_left(type);
 }
 
-/* One run of slots, the first of which that is not empty is number `next`. */
-static OURO_NOINLINE void with_slots_now(ouro_object *object, const ouro_type *type, size_t next) {
-  enter();
-  release_run(object, type->ouro__derived.first + next * sizeof(void *), type->ouro__derived.slots - next);
-  leave();
-  free_block(object, type->ouro__derived.distance);
-}
+static void with_slots_now(ouro_object *object, const ouro_type *type, size_t next);
 
+/* Most objects: no finalizer or the like, one run of slots, which is often empty already. */
 static inline void now(ouro_object *object) {
   const ouro_type *type = ouro_type_of(object);
   if (OURO_UNLIKELY(ouro__has(object, OURO_WEAK | OURO_ODD) || type->ouro__derived.flags & OURO_D_COMPLEX)) {
@@ -140,6 +135,28 @@ static inline void now(ouro_object *object) {
     with_slots_now(object, type, i);
     return;
   }
+  free_block(object, type->ouro__derived.distance);
+}
+
+/* The slots from number `next` on. What goes with them goes without a call in between, where it has no slots itself. */
+static OURO_NOINLINE void with_slots_now(ouro_object *object, const ouro_type *type, size_t next) {
+  ouro_object **slot = ouro__slot_at(object, type->ouro__derived.first) + next, **end = slot + type->ouro__derived.slots - next;
+  bool deep = ++ouro__at.depth >= NESTED_MOST;
+  if (end - slot > 1) OURO_PREFETCH_WRITE(slot[1]); /* while what the first one holds goes */
+  for (; slot < end; slot++) {
+    ouro_object *child = *slot;
+    if (!child) continue;
+    if (OURO_UNLIKELY(!ouro__is_mine(child))) {
+      ouro__decref_slow(child);
+    } else if (--child->ouro__count == 0) {
+      if (OURO_UNLIKELY(deep)) {
+        put_off(child);
+      } else {
+        now(child);
+      }
+    }
+  }
+  leave();
   free_block(object, type->ouro__derived.distance);
 }
 

@@ -32,6 +32,7 @@ static void leave(void *rounds) {
   ouro__at.id = OURO__NO_THREAD;
   ouro__at.limit = INT32_MAX;
   ouro_thread_flush(); /* see ouro_new */
+  ouro__walks_objects = false;
   ouro__store_release(&belongs, 0); /* pairs with the exchange in ouro__attach */
 }
 
@@ -48,6 +49,7 @@ bool ouro__attach(void) {
   ouro__at.made = made_before;
   ouro__at.limit = ouro__young_limit;
   ouro__at.id = OURO_FIRST_THREAD;
+  ouro__walks_objects = true;
   ouro__collector_start();
   return true;
 }

@@ -185,6 +185,9 @@ void ouro__weak_silence(ouro_object *object);
 /* Clear all, without callbacks. */
 void ouro__weak_clear(ouro_object *object);
 
+/* Has the table of weak references an entry for the object? */
+bool ouro__weak_known(const ouro_object *object);
+
 /* Does the table of weak references hold together? Otherwise why not. */
 bool ouro__weak_valid(const char **why, const void **where);
 

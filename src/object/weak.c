@@ -309,8 +309,16 @@ void ouro__weak_clear(ouro_object *object) {
 
 /* ---------------------------------------------------------------- the checker */
 
+bool ouro__weak_known(const ouro_object *object) {
+  if (!table.entries) return false;
+  size_t at = place_of(object, table.mask);
+  while (table.entries[at].object && table.entries[at].object != object) at = (at + 1) & table.mask;
+  return table.entries[at].object;
+}
+
 static const char *check_list(const entry *it) {
   const ouro_weak *before = NULL;
+  if (!ouro__weak_known(it->object)) return "I-WEAK-1: an entry cannot be found";
   if (!ouro__has(it->object, OURO_WEAK)) return "I-WEAK-1: an object with weak references does not say so";
   for (const ouro_weak *weak = it->first; weak; before = weak, weak = weak->next) {
     if (weak->referent != it->object || weak->prev != before) return "I-WEAK-2: a weak reference in another object's list";
@@ -325,7 +333,7 @@ bool ouro__weak_valid(const char **why, const void **where) {
     if (!table.entries[i].object) continue;
     count++;
     *where = table.entries[i].object;
-    *why = find(table.entries[i].object) != &table.entries[i] ? "I-WEAK-1: an entry cannot be found" : check_list(&table.entries[i]);
+    *why = check_list(&table.entries[i]);
     if (*why) return false;
   }
   *where = table.entries;

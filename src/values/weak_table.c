@@ -193,8 +193,14 @@ ouro_weak *ouro__weak_table_make(ouro__weak_container *container, void *object, 
 
 ouro__weak_entry *ouro__weak_table_add(ouro__weak_container *container, void *object, uint64_t hash) {
   ouro__weak_table *table = &container->table;
-  ouro_weak *weak = reserve(container) ? ouro__weak_table_make(container, object, hash) : NULL;
+  ouro_weak *weak =
+      ouro__weak_table_make(container, object, hash); /* refuses other threads, before anything is touched */
   if (!weak) return NULL;
+  if (!reserve(container)) {
+    ouro_decref(weak);
+    errno = ENOMEM;
+    return NULL;
+  }
   uint32_t index = table->used++;
   ouro__weak_entry *entry = ouro__weak_table_at(container, index);
   memset(entry, 0, container->kind->stride);

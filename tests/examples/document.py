@@ -224,7 +224,8 @@ def random_edits(seed, conf=''):
     model = Model(random.Random(seed))
     model.grow(60)
     source = model.source()
-    often, seldom = [model.add, model.move] * 4 + [model.drop, model.set, model.empty] * 2, [model.stranger, model.show, model.collect]
+    often = [model.add, model.move] * 4 + [model.drop, model.set, model.empty] * 2
+    seldom = [model.stranger, model.show, model.collect]
     commands = [model.rng.choice(often + seldom)() for _ in range(400)] + [model.collect(), 'print']
     model.print_tree(model.root, 0)
     out, _ = document(source, '\n'.join(commands) + '\n', conf=conf)

@@ -1,5 +1,5 @@
-/* tests/gc/test_callbacks.c - what a collection tells: functions called before and after it, what the debug flags say and to whom, and the
- * garbage list of what could not be freed, or should not be.
+/* tests/gc/test_callbacks.c - what a collection tells: functions called before and after it, what the debug flags say and to
+ * whom, and the garbage list of what could not be freed, or should not be.
  *
  * Linked with: libouro (static), support/support.c, object/objects.c, cmocka. */
 #include "object/objects.h"

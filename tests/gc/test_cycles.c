@@ -1,5 +1,5 @@
-/* tests/gc/test_cycles.c - what is garbage: cycles of every shape and type are found, counted exactly, and freed; what is held from outside
- * by anything at all is not.
+/* tests/gc/test_cycles.c - what is garbage: cycles of every shape and type are found, counted exactly, and freed; what is
+ * held from outside by anything at all is not.
  *
  * Linked with: libouro (static), support/support.c, object/objects.c, cmocka. */
 #include "object/objects.h"
@@ -78,7 +78,8 @@ static void every_slot_of_an_object_may_lead_back(void **state) {
 
 static void rings_of_every_length_are_found(void **state) {
   (void)state;
-  static const size_t lengths[] = {1, 2, 3, 4, 5, 7, 10, 63, 64, 65, 100, 245, 246, 247, 255, 256, 257, 1000, 4096, 20000};
+  static const size_t lengths[] = {1,   2,   3,   4,   5,   7,   10,  63,   64,   65,
+                                   100, 245, 246, 247, 255, 256, 257, 1000, 4096, 20000};
   static ouro_type *const types[] = {&cell_type, &final_type, &visited_type};
   for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
     for (size_t t = 0; t < 3; t++) {
@@ -190,7 +191,8 @@ static void what_garbage_reaches_goes_with_it(void **state) {
   ouro_movref(&ring->b, ouro_adopt(tail));
   ouro_movref(&ring->c, ouro_adopt(cell_of(&acyclic_type, 5)));
   drop(ring);
-  assert_int_equal(ouro_gc_collect(2), 3); /* the leaf and the acyclic object are not the collector's, and go by their counts */
+  assert_int_equal(ouro_gc_collect(2),
+                   3); /* the leaf and the acyclic object are not the collector's, and go by their counts */
   assert_string_equal(test_log_sorted(), "-1 -2 -3 -4 -5");
 }
 
@@ -370,7 +372,7 @@ static void random_graphs_agree_with_marking(void **state) {
         drop(nodes[i]);
       }
     }
-    size_t kept = count_reached((const int (*)[EDGES])edges, rooted, reached);
+    size_t kept = count_reached((const int(*)[EDGES])edges, rooted, reached);
     OBJECTS_ARE_SOUND();
     size_t gone_by_count = before + NODES - test_live();
     assert_int_equal((size_t)ouro_gc_collect(2) + gone_by_count, NODES - kept);

@@ -1,5 +1,5 @@
-/* tests/gc/test_freeze.c - frozen objects are out of the generations: no collection looks at them, they hold what they refer to, they still
- * go by their counts, and come back into the oldest generation.
+/* tests/gc/test_freeze.c - frozen objects are out of the generations: no collection looks at them, they hold what they refer
+ * to, they still go by their counts, and come back into the oldest generation.
  *
  * Linked with: libouro (static), support/support.c, object/objects.c, cmocka. */
 #include "object/objects.h"
@@ -154,14 +154,10 @@ static void a_finalizer_may_freeze_and_thaw(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      OBJECT_TEST(freezing_counts_and_unfreezing_empties),
-      OBJECT_TEST(freezing_sets_the_counters_back),
-      OBJECT_TEST(frozen_garbage_waits_until_it_thaws),
-      OBJECT_TEST(what_a_frozen_object_holds_lives),
-      OBJECT_TEST(frozen_objects_go_by_their_counts),
-      OBJECT_TEST(frozen_and_other_objects_refer_to_each_other),
-      OBJECT_TEST(only_what_was_there_is_frozen),
-      OBJECT_TEST(a_frozen_object_may_be_untracked_and_tracked),
+      OBJECT_TEST(freezing_counts_and_unfreezing_empties), OBJECT_TEST(freezing_sets_the_counters_back),
+      OBJECT_TEST(frozen_garbage_waits_until_it_thaws),    OBJECT_TEST(what_a_frozen_object_holds_lives),
+      OBJECT_TEST(frozen_objects_go_by_their_counts),      OBJECT_TEST(frozen_and_other_objects_refer_to_each_other),
+      OBJECT_TEST(only_what_was_there_is_frozen),          OBJECT_TEST(a_frozen_object_may_be_untracked_and_tracked),
       OBJECT_TEST(a_finalizer_may_freeze_and_thaw),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

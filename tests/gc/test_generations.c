@@ -1,5 +1,5 @@
-/* tests/gc/test_generations.c - when a collection happens, and of what: generations and their counters, thresholds, safepoints, the rule of
- * the quarter for full collections, switching off and on, statistics.
+/* tests/gc/test_generations.c - when a collection happens, and of what: generations and their counters, thresholds,
+ * safepoints, the rule of the quarter for full collections, switching off and on, statistics.
  *
  * Linked with: libouro (static), support/support.c, object/objects.c, cmocka. */
 #include "object/objects.h"
@@ -400,7 +400,7 @@ static void finalizers_may_cause_collections(void **state) {
   assert_int_equal(releases, 100);
 }
 
-/* ---------------------------------------------------------------- in older generations: what dies there while the young are collected */
+/* ---------------------------------------------------------------- the old that die when the young are collected */
 
 static ouro_weak *to_second;
 static void *seen;

@@ -1,5 +1,5 @@
-/* tests/gc/test_look.c - what programs may ask of the collector: who is tracked, in which generation, who refers to whom; what is untracked
- * since it is immutable, and by hand.
+/* tests/gc/test_look.c - what programs may ask of the collector: who is tracked, in which generation, who refers to whom;
+ * what is untracked since it is immutable, and by hand.
  *
  * Linked with: libouro (static), support/support.c, object/objects.c, cmocka. */
 #include "object/objects.h"
@@ -9,10 +9,11 @@
 static int note_number(void *object, void *arg) {
   (void)arg;
   const ouro_type *type = ouro_type_of(object);
-  test_note("%s%d", type->name, ouro_is_instance(object, &cell_type) || type == &acyclic_type || type == &visited_type
-                                    ? ((cell *)object)->number
-                                : type == &leaf_type ? ((leaf *)object)->number
-                                                     : 0);
+  test_note("%s%d", type->name,
+            ouro_is_instance(object, &cell_type) || type == &acyclic_type || type == &visited_type
+                ? ((cell *)object)->number
+            : type == &leaf_type ? ((leaf *)object)->number
+                                 : 0);
   return 0;
 }
 
@@ -275,7 +276,8 @@ static void what_is_being_collected_is_not_shown(void **state) {
   ouro_setref(&outside->a, target);
   drop(ring);
   assert_int_equal(ouro_gc_collect(2), 5);
-  assert_string_equal(test_log_sorted(), "-1 -2 -3 -4 -5 ~1 ~2 ~3 ~4 ~5"); /* nobody refers to the target, as far as is shown */
+  assert_string_equal(test_log_sorted(),
+                      "-1 -2 -3 -4 -5 ~1 ~2 ~3 ~4 ~5"); /* nobody refers to the target, as far as is shown */
   drop(outside);
   drop(target);
   test_log();
@@ -285,8 +287,8 @@ static void what_is_being_collected_is_not_shown(void **state) {
 
 static void tracked_are_those_that_may_be_in_a_cycle(void **state) {
   (void)state;
-  void *tracked[] = {cell_new(0), cell_of(&final_type, 0), cell_of(&visited_type, 0), list_new(0), list_new(5), list_new(100000),
-                     cell_of(&stuck_type, 0)};
+  void *tracked[] = {cell_new(0), cell_of(&final_type, 0), cell_of(&visited_type, 0), list_new(0),
+                     list_new(5), list_new(100000),        cell_of(&stuck_type, 0)};
   void *untracked[] = {leaf_new(0), cell_of(&acyclic_type, 0), cell_of(&acyclic_final_type, 0), weak_to(tracked[0])};
   void *noting = weak_noting(tracked[0], "called");
   for (size_t i = 0; i < sizeof tracked / sizeof tracked[0]; i++) {

@@ -1,5 +1,5 @@
-/* tests/gc/test_order.c - the order in which garbage goes: weak references with callbacks, finalizers, the test again, other weak references,
- * and only then references; and what each of these sees of the others.
+/* tests/gc/test_order.c - the order in which garbage goes: weak references with callbacks, finalizers, the test again, other
+ * weak references, and only then references; and what each of these sees of the others.
  *
  * Linked with: libouro (static), support/support.c, object/objects.c, cmocka. */
 #include "object/objects.h"
@@ -178,8 +178,8 @@ static void weak_references_made_by_a_finalizer_of_its_own_death_are_called(void
   drop(made_late);
 }
 
-/* An object outside is released by garbage that is being cleared; its finalizer asks a weak reference, which another finalizer has made, for an
- * object that is being cleared itself. (CPython's gh-91636.) */
+/* An object outside is released by garbage that is being cleared; its finalizer asks a weak reference, which another
+ * finalizer has made, for an object that is being cleared itself. (CPython's gh-91636.) */
 static cell *late;
 static ouro_weak *handed_over;
 static ouro_ref obtained;

@@ -1,5 +1,5 @@
-/* tests/gc/test_resurrect.c - finalizers that bring garbage back: the object and all that it reaches live on untouched, once; nothing else is
- * kept for their sake; and what collect returns counts neither.
+/* tests/gc/test_resurrect.c - finalizers that bring garbage back: the object and all that it reaches live on untouched,
+ * once; nothing else is kept for their sake; and what collect returns counts neither.
  *
  * Linked with: libouro (static), support/support.c, object/objects.c, cmocka. */
 #include "object/objects.h"
@@ -54,7 +54,8 @@ static void all_that_a_resurrected_object_reaches_is_finalized_already(void **st
   ouro_movref(&lazarus->b, ouro_adopt(cell_ring(&final_type, 3, 2)));
   drop(lazarus);
   assert_int_equal(ouro_gc_collect(2), 0);
-  assert_string_equal(test_log_sorted(), "~1 ~2 ~3 ~4"); /* all of the garbage was, before anybody knew who would live */
+  assert_string_equal(test_log_sorted(),
+                      "~1 ~2 ~3 ~4"); /* all of the garbage was, before anybody knew who would live */
   assert_true(ouro_gc_is_finalized(in_b(lazarus)));
   survivors_drop();
   assert_int_equal(ouro_gc_collect(2), 4);

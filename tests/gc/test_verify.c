@@ -1,8 +1,9 @@
-/* tests/gc/test_verify.c - the checker of all objects is itself checked: each thing that can be wrong is planted, must be found and named, and
- * the objects are sound again when it is mended. And the stress that collects, and checks, at every safepoint.
+/* tests/gc/test_verify.c - the checker of all objects is itself checked: each thing that can be wrong is planted, must be
+ * found and named, and the objects are sound again when it is mended. And the stress that collects, and checks, at every
+ * safepoint.
  *
- * It knows the headers and the bytes of state. Linked with: the core static library (ouro_core), support/support.c, object/objects.c,
- * cmocka. */
+ * It knows the headers and the bytes of state. Linked with: the core static library (ouro_core), support/support.c,
+ * object/objects.c, cmocka. */
 #include "support/support.h"
 
 #include <sys/wait.h>
@@ -12,7 +13,8 @@
 
 #include "object/objects.h"
 
-/* The checker finds something, says what and of which type, counts the same without a text, and cuts the text where the room ends. */
+/* The checker finds something, says what and of which type, counts the same without a text, and cuts the text where the room
+ * ends. */
 static void check_is_found(const char *what, const char *type) {
   char text[256] = "";
   char small[8];
@@ -167,7 +169,15 @@ static void a_reference_to_what_is_no_object_is_found(void **state) {
   void *block = ouro_malloc(100);
   memset(block, 0, 100);
   cell *other = cell_new(0);
-  void *const wrong[] = {in_the_data, on_the_stack, block, (char *)other + 16, (char *)other + 8, (void *)(uintptr_t)16};
+  void *const wrong[] = {in_the_data,
+                         on_the_stack,
+                         block,
+                         (char *)other + 16,
+                         (char *)other + 8,
+                         (void *)(uintptr_t)16,
+                         (void *)(uintptr_t)0x4141414141414141,
+                         (void *)(uintptr_t)0xdddddddddddddddd,
+                         (void *)(uintptr_t)0xfffffffffffffff0};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
     plant(&self->items[1], test_opaque(wrong[i]));
     check_is_found("a reference to what is no live object", "in a list");
@@ -477,7 +487,8 @@ static void stress_may_be_set_from_outside(void **state) {
   test_result result = test_run_self("stressed", "gc_stress:1", 60);
   TEST_CHILD_PASSED(&result);
   result = test_run_self("stressed", NULL, 60);
-  assert_false(WIFEXITED(result.status) && WEXITSTATUS(result.status) == 0); /* without it there are no such collections */
+  assert_false(WIFEXITED(result.status) &&
+               WEXITSTATUS(result.status) == 0); /* without it there are no such collections */
 }
 
 int main(int argc, char **argv) {

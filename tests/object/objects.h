@@ -1,8 +1,9 @@
-/* tests/object/objects.h - what the tests of objects, of the collector and of weak references share: a handful of types, a log of what
- * happened, and the frame of every case: the heap of objects is sound after it, and as many objects live as before.
+/* tests/object/objects.h - what the tests of objects, of the collector and of weak references share: a handful of types, a
+ * log of what happened, and the frame of every case: the heap of objects is sound after it, and as many objects live as
+ * before.
  *
- * Functions that make an object here give a plain pointer that owns one reference, which the case gives back with `drop`. Slots are
- * declared with OURO_OWNED, so that the tests compile with -DOURO_CHECK_OWNERSHIP too. */
+ * Functions that make an object here give a plain pointer that owns one reference, which the case gives back with `drop`.
+ * Slots are declared with OURO_OWNED, so that the tests compile with -DOURO_CHECK_OWNERSHIP too. */
 #ifndef OURO_TEST_OBJECTS_H
 #define OURO_TEST_OBJECTS_H
 
@@ -14,8 +15,8 @@
 
 /* ---------------------------------------------------------------- the frame of a case */
 
-/* A case begins with an empty log, the default thresholds, automatic collection on, and nothing young. It ends with the heap of blocks and
- * of objects sound, an empty garbage list, nothing frozen, and the live objects that it began with. */
+/* A case begins with an empty log, the default thresholds, automatic collection on, and nothing young. It ends with the heap
+ * of blocks and of objects sound, an empty garbage list, nothing frozen, and the live objects that it began with. */
 int test_objects_begin(void **state);
 int test_objects_end(void **state);
 #define OBJECT_TEST(name) cmocka_unit_test_setup_teardown(name, test_objects_begin, test_objects_end)
@@ -34,8 +35,8 @@ void test_objects_are_sound(const char *file, int line);
 /* Append a word to the log; words are separated by a space. */
 void test_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* What was noted since the last call, in order, or sorted by strcmp where the order is not specified; the log is empty then. Valid until the
- * next call of either. */
+/* What was noted since the last call, in order, or sorted by strcmp where the order is not specified; the log is empty then.
+ * Valid until the next call of either. */
 const char *test_log(void);
 const char *test_log_sorted(void);
 
@@ -56,16 +57,16 @@ extern ouro_type cell_type;    /* plain */
 extern ouro_type final_type;   /* derived from it: notes "~number" when finalized, then calls `finalizing` */
 extern ouro_type acyclic_type; /* the same as cell_type, but acyclic */
 extern ouro_type acyclic_final_type;
-extern ouro_type stuck_type;   /* derived from cell_type: uncollectable */
+extern ouro_type stuck_type;       /* derived from cell_type: uncollectable */
 extern ouro_type stuck_final_type; /* derived from final_type: uncollectable */
-extern ouro_type visited_type; /* a cell whose slots are shown by a visit function */
+extern ouro_type visited_type;     /* a cell whose slots are shown by a visit function */
 
 cell *cell_of(ouro_type *type, int number);
 cell *cell_new(int number); /* of cell_type */
 void drop(void *object);
 
-/* `count` cells of `type`, numbered from `number` on (all 0 where that is 0), each one's `a` the next, the last one's the first. The caller
- * owns a reference to the first. */
+/* `count` cells of `type`, numbered from `number` on (all 0 where that is 0), each one's `a` the next, the last one's the
+ * first. The caller owns a reference to the first. */
 cell *cell_ring(ouro_type *type, size_t count, int number);
 
 /* What is in the slot, borrowed. */
@@ -131,8 +132,8 @@ bool is_in(int generation, const void *object);
 
 /* ---------------------------------------------------------------- fatal ends */
 
-/* Run body(arg) in a child with a fatal handler of its own. Returns the code that it was told, 0 where nothing was found; `type` (or NULL)
- * gets the name of the type that was reported. */
+/* Run body(arg) in a child with a fatal handler of its own. Returns the code that it was told, 0 where nothing was found;
+ * `type` (or NULL) gets the name of the type that was reported. */
 enum { TEST_TYPE_NAME = 64 };
 int test_fatal_code(void (*body)(void *arg), void *arg, char type[TEST_TYPE_NAME]);
 

@@ -1,5 +1,5 @@
-/* tests/object/test_counts.c - counting: each function and macro leaves the count that it says, a slot is changed before what it held is
- * released, a scope gives back what it holds, and a count that would overflow makes its object immortal.
+/* tests/object/test_counts.c - counting: each function and macro leaves the count that it says, a slot is changed before
+ * what it held is released, a scope gives back what it holds, and a count that would overflow makes its object immortal.
  *
  * Linked with: libouro (static), support/support.c, object/objects.c, cmocka. */
 #include "object/objects.h"
@@ -219,7 +219,8 @@ static void the_holder_of_the_slot_may_go_with_what_it_held(void **state) {
   (void)state;
   holder = cell_new(1);
   cell *self = cell_of(&final_type, 2);
-  self->finalizing = release_the_holder; /* the last reference to the holder is given back within its own slot's change */
+  self->finalizing =
+      release_the_holder; /* the last reference to the holder is given back within its own slot's change */
   cell *value = cell_new(3);
   ouro_movref(&holder->a, ouro_adopt(self));
   ouro_setref(&holder->a, value);
@@ -461,35 +462,35 @@ static void a_finalizer_that_releases_too_often_is_found(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      OBJECT_TEST(a_new_reference_is_one_more),
-      OBJECT_TEST(increments_do_not_leak),
-      OBJECT_TEST(decrements_do_not_leak),
-      OBJECT_TEST(null_is_allowed_where_it_says_so),
-      OBJECT_TEST(the_last_release_frees_at_once_with_all_that_only_it_held),
-      OBJECT_TEST(a_reference_in_two_slots_counts_twice),
-      OBJECT_TEST(clear_empties_the_slot),
-      OBJECT_TEST(setref_takes_a_reference_of_its_own),
-      OBJECT_TEST(setref_of_what_is_there_changes_nothing),
-      OBJECT_TEST(movref_takes_the_callers_reference_over),
-      OBJECT_TEST(steal_empties_the_slot_and_counts_nothing),
-      OBJECT_TEST(a_finalizer_sees_the_slot_changed_already),
-      OBJECT_TEST(a_finalizer_may_fill_the_slot_that_is_being_emptied),
-      OBJECT_TEST(the_holder_of_the_slot_may_go_with_what_it_held),
-      OBJECT_TEST(a_slot_may_be_replaced_from_within_its_replacement),
+    OBJECT_TEST(a_new_reference_is_one_more),
+    OBJECT_TEST(increments_do_not_leak),
+    OBJECT_TEST(decrements_do_not_leak),
+    OBJECT_TEST(null_is_allowed_where_it_says_so),
+    OBJECT_TEST(the_last_release_frees_at_once_with_all_that_only_it_held),
+    OBJECT_TEST(a_reference_in_two_slots_counts_twice),
+    OBJECT_TEST(clear_empties_the_slot),
+    OBJECT_TEST(setref_takes_a_reference_of_its_own),
+    OBJECT_TEST(setref_of_what_is_there_changes_nothing),
+    OBJECT_TEST(movref_takes_the_callers_reference_over),
+    OBJECT_TEST(steal_empties_the_slot_and_counts_nothing),
+    OBJECT_TEST(a_finalizer_sees_the_slot_changed_already),
+    OBJECT_TEST(a_finalizer_may_fill_the_slot_that_is_being_emptied),
+    OBJECT_TEST(the_holder_of_the_slot_may_go_with_what_it_held),
+    OBJECT_TEST(a_slot_may_be_replaced_from_within_its_replacement),
 #if defined(__GNUC__)
-      OBJECT_TEST(a_scope_gives_back_what_it_holds),
-      OBJECT_TEST(what_is_stolen_leaves_the_scope),
-      OBJECT_TEST(each_turn_of_a_loop_is_a_scope),
-      OBJECT_TEST(an_automatic_variable_may_change_meanwhile),
+    OBJECT_TEST(a_scope_gives_back_what_it_holds),
+    OBJECT_TEST(what_is_stolen_leaves_the_scope),
+    OBJECT_TEST(each_turn_of_a_loop_is_a_scope),
+    OBJECT_TEST(an_automatic_variable_may_change_meanwhile),
 #endif
-      OBJECT_TEST(an_object_is_unique_while_one_reference_is_all),
-      OBJECT_TEST(a_weak_reference_does_not_count),
-      OBJECT_TEST(nobody_can_take_a_reference_to_what_is_being_freed),
-      OBJECT_TEST(too_many_references_make_an_object_immortal),
-      OBJECT_TEST(a_release_of_a_freed_object_is_found),
-      OBJECT_TEST(a_reference_to_a_freed_object_is_found),
-      OBJECT_TEST(a_release_of_what_is_being_freed_is_found),
-      OBJECT_TEST(a_finalizer_that_releases_too_often_is_found),
+    OBJECT_TEST(an_object_is_unique_while_one_reference_is_all),
+    OBJECT_TEST(a_weak_reference_does_not_count),
+    OBJECT_TEST(nobody_can_take_a_reference_to_what_is_being_freed),
+    OBJECT_TEST(too_many_references_make_an_object_immortal),
+    OBJECT_TEST(a_release_of_a_freed_object_is_found),
+    OBJECT_TEST(a_reference_to_a_freed_object_is_found),
+    OBJECT_TEST(a_release_of_what_is_being_freed_is_found),
+    OBJECT_TEST(a_finalizer_that_releases_too_often_is_found),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* tests/object/test_depth.c - deallocation does not recurse: structures of ten million objects, of every shape and mixture, go on a main
- * stack of 256 KiB, and in a thread with 64 KiB, by counts and by the collector.
+/* tests/object/test_depth.c - deallocation does not recurse: structures of ten million objects, of every shape and mixture,
+ * go on a main stack of 256 KiB, and in a thread with 64 KiB, by counts and by the collector.
  *
  * Each case runs this program again, so that the small stack is there from the beginning. Linked with: libouro (static),
  * support/support.c, object/objects.c, cmocka, threads. */
@@ -43,14 +43,21 @@ static void show_node(void *object, ouro_visitor *visitor) {
 #define NODE_SLOTS OURO_REFERENCES(offsetof(node, next), offsetof(node, other))
 
 static ouro_type node_type = {.name = "node", .size = sizeof(node), .references = NODE_SLOTS};
-static ouro_type counted_type = {.name = "counted", .size = sizeof(node), .references = NODE_SLOTS, .release = count_release};
+static ouro_type counted_type = {
+    .name = "counted", .size = sizeof(node), .references = NODE_SLOTS, .release = count_release};
 static ouro_type shown_type = {.name = "shown", .size = sizeof(node), .visit = show_node, .release = count_release};
-static ouro_type line_type = {
-    .name = "line", .size = sizeof(node), .references = NODE_SLOTS, .release = count_release, .flags = OURO_TYPE_ACYCLIC};
+static ouro_type line_type = {.name = "line",
+                              .size = sizeof(node),
+                              .references = NODE_SLOTS,
+                              .release = count_release,
+                              .flags = OURO_TYPE_ACYCLIC};
 static ouro_type dying_type = {
     .name = "dying", .size = sizeof(node), .base = &counted_type, .finalize = count_finalize};
-static ouro_type items_type = {
-    .name = "items", .size = sizeof(list), .item_size = sizeof(void *), .release = count_release, .flags = OURO_TYPE_ITEMS};
+static ouro_type items_type = {.name = "items",
+                               .size = sizeof(list),
+                               .item_size = sizeof(void *),
+                               .release = count_release,
+                               .flags = OURO_TYPE_ITEMS};
 static ouro_type fixed_items_type = {.name = "fixed-items",
                                      .size = sizeof(list),
                                      .item_size = sizeof(void *),
@@ -96,13 +103,27 @@ static void *mixed_chain(size_t length) {
   void *head = NULL;
   for (size_t i = 0; i < length; i++) {
     switch (i % 7) {
-    case 0: head = link_node(&counted_type, head); break;
-    case 1: head = link_node(&shown_type, head); break;
-    case 2: head = link_items(&items_type, head); break;
-    case 3: head = link_node(&line_type, head); break;
-    case 4: head = link_node(&dying_type, head); break;
-    case 5: head = link_items(&fixed_items_type, head); break;
-    default: head = link_node(&shown_type, head); break;
+    case 0:
+      head = link_node(&counted_type, head);
+      break;
+    case 1:
+      head = link_node(&shown_type, head);
+      break;
+    case 2:
+      head = link_items(&items_type, head);
+      break;
+    case 3:
+      head = link_node(&line_type, head);
+      break;
+    case 4:
+      head = link_node(&dying_type, head);
+      break;
+    case 5:
+      head = link_items(&fixed_items_type, head);
+      break;
+    default:
+      head = link_node(&shown_type, head);
+      break;
     }
   }
   return head;
@@ -312,7 +333,8 @@ static void free_the_rest(void *self) {
   }
 }
 
-static ouro_type nesting_type = {.name = "nesting", .size = sizeof(node), .base = &counted_type, .finalize = free_the_rest};
+static ouro_type nesting_type = {
+    .name = "nesting", .size = sizeof(node), .base = &counted_type, .finalize = free_the_rest};
 
 static void chain_within_a_chain(void) {
   rest = mixed_chain(depth() / 4);
@@ -328,7 +350,8 @@ static void live_on_once(void *object) {
   }
 }
 
-static ouro_type lazarus_type = {.name = "lazarus", .size = sizeof(node), .base = &counted_type, .finalize = live_on_once};
+static ouro_type lazarus_type = {
+    .name = "lazarus", .size = sizeof(node), .base = &counted_type, .finalize = live_on_once};
 
 static void chain_with_a_survivor(void) {
   drop(chain_of(&lazarus_type, depth() / 4));
@@ -345,7 +368,8 @@ static void collect_now_and_then(void *self) {
   }
 }
 
-static ouro_type ouch_type = {.name = "ouch", .size = sizeof(node), .base = &counted_type, .finalize = collect_now_and_then};
+static ouro_type ouch_type = {
+    .name = "ouch", .size = sizeof(node), .base = &counted_type, .finalize = collect_now_and_then};
 
 /* What is nested deep, beside objects whose finalizers collect while the rest is being freed. */
 static void chain_that_collects(void) {
@@ -418,7 +442,8 @@ typedef struct shape {
   void (*build_and_drop)(void);
 } shape;
 
-#define SHAPE(name) {#name, name}
+#define SHAPE(name)                                                                                                    \
+  { #name, name }
 
 static const shape shapes[] = {
     SHAPE(chain),
@@ -521,8 +546,8 @@ int main(int argc, char **argv) {
     snprintf(names[2 * i], sizeof names[0], "%s", shapes[i].name);
     snprintf(names[2 * i + 1], sizeof names[0], "%s_in_a_thread", shapes[i].name);
     tests[2 * i] = (struct CMUnitTest){names[2 * i], on_a_small_stack, NULL, NULL, (void *)(uintptr_t)shapes[i].name};
-    tests[2 * i + 1] =
-        (struct CMUnitTest){names[2 * i + 1], in_a_thread_with_a_small_stack, NULL, NULL, (void *)(uintptr_t)shapes[i].name};
+    tests[2 * i + 1] = (struct CMUnitTest){names[2 * i + 1], in_a_thread_with_a_small_stack, NULL, NULL,
+                                           (void *)(uintptr_t)shapes[i].name};
   }
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

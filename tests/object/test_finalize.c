@@ -1,13 +1,13 @@
-/* tests/object/test_finalize.c - finalizers as in PEP 442: once, with the object intact; they may resurrect it, kill it, or do anything
- * else; alone, in cycles of one to six objects of several types, and beside objects that cannot be collected.
+/* tests/object/test_finalize.c - finalizers as in PEP 442: once, with the object intact; they may resurrect it, kill it, or
+ * do anything else; alone, in cycles of one to six objects of several types, and beside objects that cannot be collected.
  *
  * Linked with: libouro (static), support/support.c, object/objects.c, cmocka. */
 #include "object/objects.h"
 
 /* ---------------------------------------------------------------- objects that check themselves
  *
- * Each is linked with its left and right neighbour in `a` and `b`, knows its own address, and checks when it is finalized that nothing of
- * this has been touched. `kind` says what it does then. */
+ * Each is linked with its left and right neighbour in `a` and `b`, knows its own address, and checks when it is finalized
+ * that nothing of this has been touched. `kind` says what it does then. */
 
 enum kind { PLAIN, RESURRECTOR, SUICIDE };
 
@@ -322,7 +322,8 @@ static void a_self_cycle_may_break_itself(void **state) {
   subject *self = self_cycle(SUICIDE);
   ouro_weak *weak = weak_to(self);
   drop(self);
-  assert_int_equal(ouro_gc_collect(2), 0); /* it went by its count, when its finalizer returned: nothing was left to collect */
+  assert_int_equal(ouro_gc_collect(2),
+                   0); /* it went by its count, when its finalizer returned: nothing was left to collect */
   assert_string_equal(test_log(), "~1 -1");
   assert_true(weak_is(weak, NULL));
   assert_int_equal(ouro_gc_collect(2), 0);

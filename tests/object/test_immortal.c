@@ -1,8 +1,8 @@
-/* tests/object/test_immortal.c - objects that are not counted: immortal ones, made so or in static memory, and those whose counting is
- * deferred to the collector.
+/* tests/object/test_immortal.c - objects that are not counted: immortal ones, made so or in static memory, and those whose
+ * counting is deferred to the collector.
  *
- * What is immortal never goes, so most cases run in a child. Linked with: libouro (static), support/support.c, object/objects.c,
- * cmocka. */
+ * What is immortal never goes, so most cases run in a child. Linked with: libouro (static), support/support.c,
+ * object/objects.c, cmocka. */
 #include "object/objects.h"
 
 #define IN_A_CHILD(body)                                                                                               \
@@ -227,8 +227,7 @@ static void a_static_object_is_not_shown_among_live_ones(void **state) {
 
 /* ---------------------------------------------------------------- deferred */
 
-static ouro_type watched_type = {
-    .name = "watched", .size = 32, .flags = OURO_TYPE_TRACKED};
+static ouro_type watched_type = {.name = "watched", .size = 32, .flags = OURO_TYPE_TRACKED};
 
 static void a_deferred_object_waits_for_a_full_collection(void **state) {
   (void)state;

@@ -1,5 +1,5 @@
-/* tests/object/test_items.c - objects with a variable part: items that are owned references or plain bytes, extra bytes for an embedder,
- * and objects from 16 bytes to several mebibytes.
+/* tests/object/test_items.c - objects with a variable part: items that are owned references or plain bytes, extra bytes for
+ * an embedder, and objects from 16 bytes to several mebibytes.
  *
  * Linked with: libouro (static), support/support.c, object/objects.c, cmocka. */
 #include "object/objects.h"
@@ -203,7 +203,8 @@ static void immutable_items_are_tracked_only_where_they_must_be(void **state) {
 
 static void a_number_of_items_beyond_measure_is_no_memory(void **state) {
   (void)state;
-  static const size_t counts[] = {SIZE_MAX, SIZE_MAX / 8, SIZE_MAX / 8 + 1, SIZE_MAX / 8 - 2, (size_t)PTRDIFF_MAX / 8, (size_t)1 << 60};
+  static const size_t counts[] = {
+      SIZE_MAX, SIZE_MAX / 8, SIZE_MAX / 8 + 1, SIZE_MAX / 8 - 2, (size_t)PTRDIFF_MAX / 8, (size_t)1 << 60};
   for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
     errno = 0;
     assert_null(ouro_borrow(ouro_new_var(&list_type, test_opaque_size(counts[i]))));

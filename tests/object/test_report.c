@@ -1,5 +1,5 @@
-/* tests/object/test_report.c - who is still there: the walk over all objects, live objects by type and generation, and the report of what a
- * program has not released.
+/* tests/object/test_report.c - who is still there: the walk over all objects, live objects by type and generation, and the
+ * report of what a program has not released.
  *
  * Linked with: libouro (static), support/support.c, object/objects.c, cmocka. */
 #include "object/objects.h"
@@ -21,9 +21,15 @@ static int count_in_order(void *object, void *arg) {
 
 static void every_kind_of_object_is_shown(void **state) {
   (void)state;
-  void *objects[] = {cell_new(0),          leaf_new(0),       list_new(3),        cell_of(&acyclic_type, 0),
-                     list_new(100000),     tuple_of(NULL, NULL, NULL),            cell_of(&visited_type, 0),
-                     ouro_borrow(ouro_new_extra(&cell_type, 0, 500000)),          ouro_borrow(ouro_new_extra(&leaf_type, 0, 9000))};
+  void *objects[] = {cell_new(0),
+                     leaf_new(0),
+                     list_new(3),
+                     cell_of(&acyclic_type, 0),
+                     list_new(100000),
+                     tuple_of(NULL, NULL, NULL),
+                     cell_of(&visited_type, 0),
+                     ouro_borrow(ouro_new_extra(&cell_type, 0, 500000)),
+                     ouro_borrow(ouro_new_extra(&leaf_type, 0, 9000))};
   enum { KINDS = sizeof objects / sizeof objects[0] };
   ouro_weak *shared = weak_to(objects[0]);
   ouro_weak *noting = weak_noting(objects[1], "died");
@@ -111,8 +117,7 @@ static ouro_type_stats stats_of(const ouro_type *type) {
   return (ouro_type_stats){0};
 }
 
-static ouro_type many_type = {
-    .name = "many", .size = 32, .references = OURO_REFERENCES(16, 24)};
+static ouro_type many_type = {.name = "many", .size = 32, .references = OURO_REFERENCES(16, 24)};
 static ouro_type lone_type = {.name = "lone", .size = 48};
 
 static void types_are_counted_with_their_bytes(void **state) {

@@ -1,8 +1,8 @@
-/* tests/object/test_threads.c - objects belong to the first thread that makes one: another is refused, in words or by the fatal handler, and
- * takes them over when the first has ended.
+/* tests/object/test_threads.c - objects belong to the first thread that makes one: another is refused, in words or by the
+ * fatal handler, and takes them over when the first has ended.
  *
- * Each case is a child, since a process has one first thread. Linked with: libouro (static), support/support.c, object/objects.c, cmocka,
- * threads. */
+ * Each case is a child, since a process has one first thread. Linked with: libouro (static), support/support.c,
+ * object/objects.c, cmocka, threads. */
 #include "object/objects.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
-/* tests/object/test_types.c - types: each mistake in a description is refused with its sentence, and what the library derives from a right
- * one visits, clears and releases in the order that it promises. Types made at run time live as long as somebody needs them.
+/* tests/object/test_types.c - types: each mistake in a description is refused with its sentence, and what the library
+ * derives from a right one visits, clears and releases in the order that it promises. Types made at run time live as long as
+ * somebody needs them.
  *
  * Linked with: libouro (static), support/support.c, object/objects.c, cmocka. */
 #include "object/objects.h"
@@ -155,7 +156,8 @@ static void a_base_that_does_not_fit_is_refused(void **state) {
 }
 
 static ouro_type wrong_base = {.name = "wrong", .size = 32, .references = OURO_REFERENCES(20)};
-static ouro_type of_wrong_base = {.name = "derived", .size = 48, .base = &wrong_base, .references = OURO_REFERENCES(40)};
+static ouro_type of_wrong_base = {
+    .name = "derived", .size = 48, .base = &wrong_base, .references = OURO_REFERENCES(40)};
 
 static void what_is_wrong_with_a_base_is_said_of_the_type(void **state) {
   (void)state;
@@ -363,7 +365,8 @@ static void finalize_base(void *self) {
 
 static void finalize_derived(void *self) {
   derived *object = self;
-  TEST_CHECK(ouro_borrow(object->base_slot) != NULL && ouro_borrow(object->listed) != NULL && ouro_borrow(object->shown) != NULL);
+  TEST_CHECK(ouro_borrow(object->base_slot) != NULL && ouro_borrow(object->listed) != NULL &&
+             ouro_borrow(object->shown) != NULL);
   test_note("finalize-derived");
 }
 

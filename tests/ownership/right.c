@@ -1,5 +1,5 @@
-/* tests/ownership/right.c - every function that counts, used as it should be. It compiles in both builds, without a warning: each
- * planted violation differs from a line in here by one mistake. */
+/* tests/ownership/right.c - every function that counts, used as it should be. It compiles in both builds, without a
+ * warning: each planted violation differs from a line in here by one mistake. */
 #include "node.h"
 
 static void visit_node(void *self, ouro_visitor *visitor) { ouro_visit(visitor, &((node *)self)->next); }

@@ -287,7 +287,7 @@ static void finalizers_run_without_memory(void **state) {
 
 static void there_were_many_points(void **state) {
   (void)state;
-  print_message("%zu attempts, %zu failures\n", points, hits);
+  print_message("# %zu attempts, %zu failures\n", points, hits);
   assert_true(hits > 3 * MEMBERS * 2);
 }
 

@@ -472,7 +472,7 @@ static void random_programs_agree_with_the_model(void **state) {
       OBJECTS_ARE_SOUND();
     }
   }
-  print_message("%zu programs, %zu walks that showed %zu entries, %zu failures\n", programs, world.walks, world.shown,
+  print_message("# %zu programs, %zu walks that showed %zu entries, %zu failures\n", programs, world.walks, world.shown,
                 world.failures);
   assert_true(world.walks > programs && world.shown > programs);
 }

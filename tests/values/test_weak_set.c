@@ -669,20 +669,40 @@ static void a_collection_during_a_walk(void **state) {
 
 /* ---------------------------------------------------------------- threads */
 
+typedef struct shared {
+  ouro_weak_set *set;
+  ouro_weak_keys *keys;
+  ouro_weak_values *values;
+  cell *object;
+} shared;
+
 static void *from_another_thread(void *arg) {
-  (void)arg;
+  shared *it = arg;
   errno = 0;
   TEST_CHECK(ouro_borrow(ouro_weak_set_new()) == NULL && errno == EPERM);
+  errno = 0;
   TEST_CHECK(ouro_borrow(ouro_weak_keys_new()) == NULL && errno == EPERM);
+  errno = 0;
   TEST_CHECK(ouro_borrow(ouro_weak_values_new()) == NULL && errno == EPERM);
+  TEST_CHECK(ouro_weak_set_add(it->set, it->object) == OURO_EINVAL);
+  TEST_CHECK(ouro_weak_keys_set(it->keys, it->object, NULL) == OURO_EINVAL);
+  TEST_CHECK(ouro_weak_values_set(it->values, "name", 4, it->object) == OURO_EINVAL);
   return NULL;
 }
 
 static void another_thread_is_refused(void **state) {
   (void)state;
+  shared it = {set_new(), ouro_borrow(ouro_weak_keys_new()), ouro_borrow(ouro_weak_values_new()), cell_new(0)};
   pthread_t thread;
-  assert_int_equal(pthread_create(&thread, NULL, from_another_thread, NULL), 0);
+  assert_int_equal(pthread_create(&thread, NULL, from_another_thread, &it), 0);
   pthread_join(thread, NULL);
+  assert_int_equal(ouro_weak_set_count(it.set) + ouro_weak_keys_count(it.keys) + ouro_weak_values_count(it.values), 0);
+  assert_int_equal(room_of(it.set) + room_of(it.keys) + room_of(it.values), 0);
+  assert_int_equal(ouro_weak_count(it.object) + ouro_weak_count(it.set), 0);
+  drop(it.object);
+  drop(it.set);
+  drop(it.keys);
+  drop(it.values);
 }
 
 int main(void) {

@@ -1,13 +1,14 @@
-/* tests/weak/test_maps.c - weak maps and weak sets through the cases of CPython's WeakKeyDictionary, WeakValueDictionary and WeakSet: the life of
- * entries, walks during which entries die and others are changed, counts in the face of collections. (tests/values has what is ouro's own.)
+/* tests/weak/test_maps.c - weak maps and weak sets through the cases of CPython's WeakKeyDictionary, WeakValueDictionary and
+ * WeakSet: the life of entries, walks during which entries die and others are changed, counts in the face of collections.
+ * (tests/values has what is ouro's own.)
  *
  * Linked with: libouro (static), support/support.c, object/objects.c, cmocka. */
 #include "object/objects.h"
 
 enum { COUNT = 10, CYCLES = 20 };
 
-/* Three containers of the same members, so that each case is done for all: a map by key, whose value is a leaf of the same number; a map
- * by value, whose names are the numbers; and a set. */
+/* Three containers of the same members, so that each case is done for all: a map by key, whose value is a leaf of the same
+ * number; a map by value, whose names are the numbers; and a set. */
 enum kind { KEYS, VALUES, SET, KINDS };
 
 static void *container_new(enum kind kind) {
@@ -197,7 +198,8 @@ static void removals_may_cascade(void **state) {
   cell *key = first;
   for (int i = 1; i < LENGTH; i++) {
     cell *next = cell_new(i);
-    assert_int_equal(ouro_weak_keys_set(map, key, next), OURO_OK); /* each key's value is the next key, held by nothing else */
+    assert_int_equal(ouro_weak_keys_set(map, key, next),
+                     OURO_OK); /* each key's value is the next key, held by nothing else */
     drop(next);
     key = next;
   }
@@ -359,7 +361,9 @@ static int change_first(cell *member, void *arg) {
   cell *last_left = last_member(it->members);
   cell *another = cell_new(1000);
   switch (it->what) {
-  case FORGET_DESTROYED: TEST_CHECK(!has(it->kind, it->container, another) && !take_out(it->kind, it->container, another)); break;
+  case FORGET_DESTROYED:
+    TEST_CHECK(!has(it->kind, it->container, another) && !take_out(it->kind, it->container, another));
+    break;
   case PUT_AGAIN:
     put(it->kind, it->container, last_left);
     TEST_CHECK(has(it->kind, it->container, last_left));
@@ -376,7 +380,8 @@ static int change_first(cell *member, void *arg) {
     empty(it->kind, it->container);
     TEST_CHECK(count(it->kind, it->container) == 0);
     break;
-  default: break;
+  default:
+    break;
   }
   drop(another);
   return 0;
@@ -390,7 +395,8 @@ static void check_changes(enum kind kind, void *container) {
     assert_int_equal(walk(kind, container, change_first, &it), OURO_OK);
     size_t left = what == CLEAR ? 0 : what == REMOVE_FIRST_LEFT ? COUNT - 2 : COUNT - 1;
     assert_int_equal(count(kind, container), left);
-    /* Of those that were there when it began and still were when their turn came. The one that was shown may be the one removed. */
+    /* Of those that were there when it began and still were when their turn came. The one that was shown may be the one
+     * removed. */
     size_t most = what == CLEAR ? 1 : COUNT - 1;
     assert_true(it.shown >= (what == CLEAR ? 1 : left) && it.shown <= most);
     drop(members);

@@ -1,5 +1,5 @@
-/* tests/weak/test_references.c - weak references: they lead to their object as long as others keep it, are shared where they have no callback,
- * and call back once, the newest first, when all of them are dead.
+/* tests/weak/test_references.c - weak references: they lead to their object as long as others keep it, are shared where they
+ * have no callback, and call back once, the newest first, when all of them are dead.
  *
  * Linked with: libouro (static), support/support.c, object/objects.c, cmocka. */
 #include "object/objects.h"
@@ -534,7 +534,8 @@ static void count_calls(ouro_weak *weak, void *data, void *held) {
   (*(int *)data)++;
 }
 
-/* CPython's issue 3100: the weak reference is what keeps its own object alive; with its end the object dies, and nobody is left to be called. */
+/* CPython's issue 3100: the weak reference is what keeps its own object alive; with its end the object dies, and nobody is
+ * left to be called. */
 static void a_weak_reference_may_hold_its_own_object(void **state) {
   (void)state;
   int calls = 0;
@@ -732,11 +733,11 @@ static void one_object_has_very_many_weak_references(void **state) {
 enum { OBJECTS = 40, REFERENCES = 200 };
 
 static struct {
-  cell *objects[OBJECTS];           /* NULL: dead */
-  ouro_weak *weak[REFERENCES];      /* NULL: none */
-  size_t referent[REFERENCES];      /* which object; OBJECTS: dead */
-  bool calling[REFERENCES];         /* it has a callback that has not been called */
-  size_t expected[REFERENCES];      /* calls that are to come, in order */
+  cell *objects[OBJECTS];      /* NULL: dead */
+  ouro_weak *weak[REFERENCES]; /* NULL: none */
+  size_t referent[REFERENCES]; /* which object; OBJECTS: dead */
+  bool calling[REFERENCES];    /* it has a callback that has not been called */
+  size_t expected[REFERENCES]; /* calls that are to come, in order */
   size_t expected_count, called;
 } model;
 
@@ -820,7 +821,9 @@ static void random_programs_agree_with_a_model(void **state) {
         model.weak[at] = NULL;
       }
       break;
-    default: make_weak(&rng, at); break;
+    default:
+      make_weak(&rng, at);
+      break;
     }
     if (step % 1000 == 0) {
       check_model();
