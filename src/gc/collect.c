@@ -22,10 +22,10 @@ void ouro__gc_set_limit(void) {
   if (ouro__at.id != OURO__NO_THREAD) ouro__at.limit = ouro__young_limit;
 }
 
-enum { PATIENCE_MOST = 4 };
+enum { PATIENCE_MOST = 5 };
 
 /* Where young objects live, it is no use to look at them early: many more of them will have gone by their counts a little later. So as
- * long as collections find next to nothing, the next one waits for twice as many, up to 16 times; and no longer once they find some. */
+ * long as collections find next to nothing, the next one waits for twice as many, up to 32 times; and no longer once they find some. */
 static void learn(const ouro_gc_info *info) {
   unsigned before = ouro__gc.patience;
   if (ouro__gc.exact) return;

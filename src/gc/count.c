@@ -27,32 +27,14 @@
 
 /* ---------------------------------------------------------------- references, one by one */
 
-/* Where the bytes are, in variables of the loops: a byte that is written could be any memory, for all the compiler knows. */
-typedef struct map {
-  uintptr_t base;
-  size_t units;
-  const ouro__side *sides;
-} map;
-
-static inline map map_now(void) { return (map){ouro__hot_base, ouro__hot_units, ouro__hot_sides}; }
-
-/* The byte of what a reference leads to; NULL where no set can hold it. */
-static inline uint8_t *state_of(map m, const ouro_object *target) {
-  size_t unit = ((uintptr_t)target - m.base) >> OURO__UNIT_SHIFT;
-  if (OURO_UNLIKELY(unit >= m.units)) return NULL;
-  const ouro__side *side = &m.sides[unit];
-  if (!side->state) return NULL;
-  return side->state + ((((uintptr_t)target & 0xffff) * (uint64_t)side->magic) >> 32);
-}
-
-static inline void count_reference(map m, const ouro_object *target) {
-  uint8_t *state = state_of(m, target);
+static inline void count_reference(ouro__map m, const ouro_object *target) {
+  uint8_t *state = ouro__state_in(m, target);
   if (!state) return;
   if (*state <= OURO_STATE_MOST) ++*state;
 }
 
-static inline void count_run(map m, ouro_object *const *slot, size_t slots) {
-  for (ouro_object *const *end = slot + slots; slot < end; slot++) {
+static inline void count_run(ouro__map m, ouro_object *const *slot, size_t slots) {
+  for (; slots; slots--, slot++) {
     if (*slot) count_reference(m, *slot);
   }
 }
@@ -61,10 +43,10 @@ static void count_word(ouro_visitor *visitor, uintptr_t *word, void *object, uin
   (void)visitor;
   (void)word;
   (void)empty;
-  count_reference(map_now(), object);
+  count_reference(ouro__map_now(), object);
 }
 
-static inline void count_references(map m, ouro_object *object) {
+static inline void count_references(ouro__map m, ouro_object *object) {
   const ouro_type *type = ouro_type_of(object);
   unsigned traits = type->ouro__derived.flags;
   count_run(m, ouro__slot_at(object, type->ouro__derived.first), type->ouro__derived.slots);
@@ -98,23 +80,33 @@ static inline bool is_member(const ouro_object *object) {
   return is_usual(object) || (ouro__is_live(object) && ouro__has(object, OURO_TRACKED));
 }
 
-static size_t count_set(ouro__scope scope) {
+/* The members of eight numbers. */
+static inline size_t count_eight(ouro__map m, char *first, size_t size, const uint8_t *state) {
   size_t members = 0;
-  const map m = map_now();
+  for (unsigned i = 0; i < 8; i++, first += size) {
+    if (state[i] > OURO_STATE_PENDING) continue;
+    ouro_object *object = (ouro_object *)(void *)first;
+    if (OURO_UNLIKELY(!is_member(object))) continue;
+    members++;
+    count_references(m, object);
+  }
+  return members;
+}
+
+static OURO_NOINLINE size_t count_set(ouro__scope scope) {
+  size_t members = 0;
+  const ouro__map m = ouro__map_now();
   for (size_t unit = ouro__first_unit(scope); unit != OURO_UNIT_END; unit = ouro__next_unit(scope, unit)) {
     const ouro__side *side = &ouro__hot_sides[unit];
-    const uint8_t *state = side->state;
-    if (!state) continue;
-    for (unsigned i = 0; i < side->numbers; i++) {
-      if (i % 8 == 0 && i + 8 <= side->numbers && ouro__no_members(state + i)) {
-        i += 7;
-        continue;
-      }
-      if (state[i] > OURO_STATE_PENDING) continue;
-      ouro_object *object = ouro__object_at(unit, side, i);
-      if (!is_member(object)) continue;
-      members++;
-      count_references(m, object);
+    const uint8_t *state = side->state, *end = state + (state ? side->numbers : 0);
+    char *first = ouro__unit_start(unit);
+    size_t size = side->size, found = 0;
+    /* Eight bytes at once just after single ones of them were written: processors wait. So where there are members, the next eight are
+     * looked at one by one. */
+    for (; state < end; state += 8, first += size * 8) {
+      if (!found && ouro__no_members(state)) continue;
+      found = count_eight(m, first, size, state);
+      members += found;
     }
   }
   return members;
@@ -141,7 +133,7 @@ static size_t leave_set(ouro__scope scope, uint8_t survivors) {
 
 /* ---------------------------------------------------------------- step 3 */
 
-enum { AHEAD = 16, STACK_FIRST = 512, FETCHED_FROM = 20000 };
+enum { AHEAD = 16, STACK_FIRST = 512, FETCHED_FROM = 100000 };
 
 typedef struct marker {
   ouro_visitor visitor; /* first: the visit function finds the marker by it */
@@ -191,13 +183,13 @@ static inline void reach(marker *it, ouro_object *object, uint8_t *state) {
   }
 }
 
-static inline void reach_reference(marker *it, map m, ouro_object *target) {
-  uint8_t *state = state_of(m, target);
+static inline void reach_reference(marker *it, ouro__map m, ouro_object *target) {
+  uint8_t *state = ouro__state_in(m, target);
   if (state && *state <= OURO_STATE_MANY) reach(it, target, state);
 }
 
-static inline void reach_run(marker *it, map m, ouro_object *const *slot, size_t slots) {
-  for (ouro_object *const *end = slot + slots; slot < end; slot++) {
+static inline void reach_run(marker *it, ouro__map m, ouro_object *const *slot, size_t slots) {
+  for (; slots; slots--, slot++) {
     if (*slot) reach_reference(it, m, *slot);
   }
 }
@@ -205,7 +197,7 @@ static inline void reach_run(marker *it, map m, ouro_object *const *slot, size_t
 static void reach_word(ouro_visitor *visitor, uintptr_t *word, void *object, uintptr_t empty) {
   (void)word;
   (void)empty;
-  reach_reference((marker *)(void *)visitor, map_now(), object);
+  reach_reference((marker *)(void *)visitor, ouro__map_now(), object);
 }
 
 typedef struct search {
@@ -231,10 +223,10 @@ static OURO_NOINLINE void untrack_if_harmless(ouro_object *object, uint8_t *stat
 /* It was reached, and is untracked, or even dead. */
 static OURO_COLD void look_at_stranger(ouro_object *object) {
   if (!ouro__is_live(object)) ouro__fatal_object(OURO_FATAL_BAD_REFERENCE, object);
-  *state_of(map_now(), object) = OURO_STATE_UNTRACKED;
+  *ouro__state_in(ouro__map_now(), object) = OURO_STATE_UNTRACKED;
 }
 
-static inline void look_through(marker *it, map m, ouro_object *object) {
+static inline void look_through(marker *it, ouro__map m, ouro_object *object) {
   if (OURO_UNLIKELY(!is_member(object))) {
     look_at_stranger(object);
     return;
@@ -244,7 +236,7 @@ static inline void look_through(marker *it, map m, ouro_object *object) {
   it->marked++;
   reach_run(it, m, ouro__slot_at(object, type->ouro__derived.first), type->ouro__derived.slots);
   if (OURO_LIKELY(!(traits & (OURO_D_SCATTERED | OURO_D_IMMUTABLE)))) return;
-  if (traits & OURO_D_IMMUTABLE && it->untrack) untrack_if_harmless(object, state_of(m, object));
+  if (traits & OURO_D_IMMUTABLE && it->untrack) untrack_if_harmless(object, ouro__state_in(m, object));
   if ((traits & OURO_D_SCATTERED) == OURO_D_ITEMS) {
     reach_run(it, m, ouro__slot_at(object, type->size), ouro__items(object));
   } else if (traits & OURO_D_SCATTERED) {
@@ -265,7 +257,7 @@ static inline ouro_object *take_fetched(marker *it) {
 }
 
 /* Look through what waits, as long as it is more than the queue holds with ease. */
-static inline void drain(marker *it, map m, unsigned leave) {
+static inline void drain(marker *it, ouro__map m, unsigned leave) {
   if (!it->fetch) {
     while (it->depth) look_through(it, m, it->stack[--it->depth]);
     leave = 0; /* what the stack had no room for */
@@ -284,7 +276,7 @@ static OURO_COLD void judge_stranger(ouro_object *object, uint8_t *state) {
 }
 
 /* An object of the set that nothing has reached yet. */
-static inline void judge(marker *it, map m, ouro_object *object, uint8_t *state) {
+static inline void judge(marker *it, ouro__map m, ouro_object *object, uint8_t *state) {
   if (OURO_UNLIKELY(!is_member(object))) {
     judge_stranger(object, state);
     return;
@@ -316,29 +308,31 @@ static void start(marker *it) {
   it->first = it->waiting = it->traits = 0;
 }
 
-static void judge_pending(marker *it, map m, ouro_object *object, uint8_t *state) {
+static void judge_pending(marker *it, ouro__map m, ouro_object *object, uint8_t *state) {
   reach(it, object, state);
   drain(it, m, AHEAD / 2);
 }
 
-static void mark_set(marker *it, ouro__scope scope) {
-  const map m = map_now();
+static inline void mark_eight(marker *it, ouro__map m, char *first, size_t size, uint8_t *state) {
+  for (unsigned i = 0; i < 8; i++, first += size) {
+    if (state[i] > OURO_STATE_PENDING) continue;
+    ouro_object *object = (ouro_object *)(void *)first;
+    if (OURO_UNLIKELY(state[i] == OURO_STATE_PENDING)) {
+      judge_pending(it, m, object, &state[i]);
+    } else {
+      judge(it, m, object, &state[i]);
+    }
+  }
+}
+
+static OURO_NOINLINE void mark_set(marker *it, ouro__scope scope) {
+  const ouro__map m = ouro__map_now();
   for (size_t unit = ouro__first_unit(scope); unit != OURO_UNIT_END; unit = ouro__next_unit(scope, unit)) {
     const ouro__side *side = &ouro__hot_sides[unit];
-    uint8_t *state = side->state;
-    if (!state) continue;
-    for (unsigned i = 0, numbers = side->numbers; i < numbers; i++) {
-      if (i % 8 == 0 && i + 8 <= numbers && ouro__no_members(state + i)) {
-        i += 7;
-        continue;
-      }
-      if (state[i] > OURO_STATE_PENDING) continue;
-      ouro_object *object = ouro__object_at(unit, side, i);
-      if (OURO_UNLIKELY(state[i] == OURO_STATE_PENDING)) {
-        judge_pending(it, m, object, &state[i]);
-      } else {
-        judge(it, m, object, &state[i]);
-      }
+    uint8_t *state = side->state, *end = state + (state ? side->numbers : 0);
+    char *first = ouro__unit_start(unit);
+    for (size_t size = side->size; state < end; state += 8, first += size * 8) {
+      if (!ouro__no_members(state)) mark_eight(it, m, first, size, state);
     }
   }
   drain(it, m, 0);
@@ -346,7 +340,7 @@ static void mark_set(marker *it, ouro__scope scope) {
 
 /* Where the stack could not grow, objects wait: as long as there are some, walk again. */
 static void mark_pending(marker *it, ouro__scope scope) {
-  const map m = map_now();
+  const ouro__map m = ouro__map_now();
   while (it->pending) {
     it->pending = false;
     for (size_t unit = ouro__first_unit(scope); unit != OURO_UNIT_END; unit = ouro__next_unit(scope, unit)) {
@@ -381,7 +375,7 @@ static many *many_of(const recount *it, const uint8_t *state) {
 
 static void count_again(ouro_visitor *visitor, uintptr_t *word, void *object, uintptr_t empty) {
   const recount *it = (const recount *)(const void *)visitor;
-  const uint8_t *state = state_of(map_now(), object);
+  const uint8_t *state = ouro__state_in(ouro__map_now(), object);
   (void)word;
   (void)empty;
   if (!state || *state != OURO_STATE_MANY) return;
@@ -424,7 +418,7 @@ static void mark_many(marker *it, ouro__scope scope) {
   recount again = {{count_again}, ouro_calloc(places, sizeof(many)), places - 1};
   if (again.entries) each_unreached(it, &again, scope, count_its_references);
   each_unreached(it, &again, scope, judge_many);
-  drain(it, map_now(), 0);
+  drain(it, ouro__map_now(), 0);
   ouro_free(again.entries);
 }
 

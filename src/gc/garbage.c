@@ -123,6 +123,16 @@ static size_t test_again(const disposal *it, size_t condemned) {
   return ran ? ouro__test(it->scope, OURO_STATE_TRASH, OURO_STATE_TRASH, it->survivors).garbage : condemned;
 }
 
+/* What went by its count meanwhile still says that it is condemned, and the next collection must not take it for that. */
+static void forget_the_dead(ouro__scope scope) {
+  for (size_t unit = ouro__first_unit(scope); unit != OURO_UNIT_END; unit = ouro__next_unit(scope, unit)) {
+    const ouro__side *side = &ouro__hot_sides[unit];
+    for (unsigned i = 0; side->state && i < side->numbers; i++) {
+      if (side->state[i] == OURO_STATE_TRASH) side->state[i] = OURO_STATE_NONE;
+    }
+  }
+}
+
 static ouro__outcome with_care(ouro__scope scope, size_t condemned, uint8_t survivors) {
   disposal it = {.scope = scope, .survivors = survivors};
   ouro__outcome outcome = {0, 0};
@@ -139,6 +149,7 @@ static ouro__outcome with_care(ouro__scope scope, size_t condemned, uint8_t surv
     each(&it, clear_mutable);
     each(&it, clear_rest);
   }
+  forget_the_dead(scope);
   return outcome;
 }
 

@@ -60,16 +60,35 @@ typedef void (*ouro__each_fn)(ouro_object *object, uint8_t *state, void *arg);
 OURO_INLINE void ouro__each_in_state(ouro__scope scope, uint8_t wanted, ouro__each_fn fn, void *arg) {
   for (size_t unit = ouro__first_unit(scope); unit != OURO_UNIT_END; unit = ouro__next_unit(scope, unit)) {
     const ouro__side *side = &ouro__hot_sides[unit];
-    for (unsigned i = 0; side->state && i < side->numbers; i++) {
-      if (i % 8 == 0 && i + 8 <= side->numbers && ouro__none_of_eight(side->state + i, wanted)) {
-        i += 7;
-        continue;
+    for (unsigned first = 0; side->state && first < side->numbers; first += 8) {
+      if (ouro__none_of_eight(side->state + first, wanted)) continue;
+      for (unsigned i = first; side->state && i < first + 8; i++) {
+        if (side->state[i] != wanted) continue;
+        ouro_object *object = ouro__object_at(unit, side, i);
+        if (ouro__is_live(object)) fn(object, &side->state[i], arg);
       }
-      if (side->state[i] != wanted) continue;
-      ouro_object *object = ouro__object_at(unit, side, i);
-      if (ouro__is_live(object)) fn(object, &side->state[i], arg);
     }
   }
+}
+
+/* ---------------------------------------------------------------- bytes of state, fast */
+
+/* Where the bytes are, in variables of the loops: a byte that is written could be any memory, for all the compiler knows. */
+typedef struct ouro__map {
+  uintptr_t base;
+  size_t units;
+  const ouro__side *sides;
+} ouro__map;
+
+static inline ouro__map ouro__map_now(void) { return (ouro__map){ouro__hot_base, ouro__hot_units, ouro__hot_sides}; }
+
+/* The byte of what a reference leads to; NULL where no set can hold it. */
+static inline uint8_t *ouro__state_in(ouro__map m, const ouro_object *target) {
+  size_t unit = ((uintptr_t)target - m.base) >> OURO__UNIT_SHIFT;
+  if (OURO_UNLIKELY(unit >= m.units)) return NULL;
+  const ouro__side *side = &m.sides[unit];
+  if (!side->state) return NULL;
+  return side->state + ((((uintptr_t)target & 0xffff) * (uint64_t)side->magic) >> 32);
 }
 
 /* ---------------------------------------------------------------- the exact test */

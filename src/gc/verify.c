@@ -147,7 +147,6 @@ static const char *wrong_state(const ouro_object *object, uint8_t state) {
     return state >= OURO_STATE_TRASH && state != OURO_STATE_NONE ? NULL : "an untracked object with a state of the collector's";
   }
   if (state == OURO_STATE_UNTRACKED || state == OURO_STATE_NONE) return "I-OBJ-2: a tracked object without a state";
-  if (state <= OURO_STATE_TRASH && !ouro__gc.collecting) return "a state that only a collection gives";
   if (state == OURO_STATE_YOUNG && !is_listed(object, 0)) return "I-OBJ-3: a young object whose unit is not listed";
   if (state == OURO_STATE_MIDDLE && !is_listed(object, 1)) return "I-OBJ-3: a middle-aged object whose unit is not listed";
   return NULL;
@@ -173,7 +172,19 @@ static void check_object(verifier *it, ouro_object *object) {
   if (ouro__has(object, OURO_WEAK) && !ouro__weak_known(object)) {
     complain(it, "I-OBJ-4: an object says that there are weak references to it", object, object);
   }
-  check_references(it, object);
+  /* Of what a running collection has condemned, some may be gone already. */
+  if (!(state && *state == OURO_STATE_TRASH)) check_references(it, object);
+}
+
+/* Also where no object is: the next collection goes by the bytes. */
+static void check_states(verifier *it) {
+  for (size_t unit = ouro__first_unit(OURO_SCOPE_ALL); unit != OURO_UNIT_END; unit = ouro__next_unit(OURO_SCOPE_ALL, unit)) {
+    const ouro__side *side = &ouro__hot_sides[unit];
+    for (unsigned i = 0; i < side->numbers; i++) {
+      if (side->state[i] > OURO_STATE_TRASH) continue;
+      complain(it, "a state that only a collection gives", ouro__object_at(unit, side, i), NULL);
+    }
+  }
 }
 
 static void check_counts(verifier *it) {
@@ -194,6 +205,7 @@ size_t ouro_gc_verify(char *text, size_t text_size) {
     if (it.table[i].object) check_object(&it, it.table[i].object);
   }
   if (!it.failed) check_counts(&it);
+  if (!ouro__gc.collecting) check_states(&it);
   if (!ouro__weak_valid(&why, &where)) complain(&it, why, where, NULL);
   if (it.failed && !it.wrong) {
     complain(&it, "not all could be looked at: no memory", NULL, NULL);

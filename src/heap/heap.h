@@ -49,6 +49,10 @@ static inline void ouro__object_free(unsigned distance, void *block) {
   }
 }
 
+/* Take many blocks of one unit back at once, past the cache: those whose bits are set, by number. Only of units with blocks of up to
+ * 8 KiB (ouro__side.size below OURO_SIDE_STEP, or as the class says): false, and nothing done, for others. */
+bool ouro__object_free_many(size_t unit, const uint64_t *bits);
+
 /* Bytes of an object's block. */
 size_t ouro__object_bytes(const void *object);
 
@@ -61,13 +65,15 @@ typedef struct ouro__side {
   uint32_t magic;      /* offset in the unit * magic >> 32 is the number of the object at that offset */
   uint32_t size;       /* bytes from one number to the next */
   uint32_t next[2];    /* links of the collector's lists of units; they outlive the pool, as `listed` does */
-  uint16_t numbers;    /* how many */
+  uint16_t numbers;    /* how many, a multiple of eight: the last few may be of no object */
   uint8_t listed;      /* in which of the lists */
 } ouro__side;
 
 _Static_assert(sizeof(ouro__side) == 32, "two of them are one cache line");
 
 #define OURO_STATE_NONE 252u
+#define OURO_SIDE_MOST 4096u /* numbers of a unit */
+#define OURO_SIDE_STEP 1024u /* of units in pools of several, and of large blocks: sizes there are multiples of it */
 
 extern ouro__side *ouro__hot_sides OURO__HIDDEN; /* set with ouro__hot_base */
 

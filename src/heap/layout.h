@@ -95,10 +95,7 @@ typedef struct ouro__arena {
 
 /* What is beside a unit in which objects with references begin is an ouro__side (heap.h): object number i lies at the unit's address +
  * i * size. Of pools of several units and of large blocks each unit has its own, with a number for each KiB, and only some of them are
- * beginnings of objects. The state is OURO_STATE_NONE when the pool is made, and the collector's from then on.
- *
- * Of units in pools of several, and of large blocks: sizes there are multiples of 1 KiB. */
-#define OURO_SIDE_STEP 1024u
+ * beginnings of objects. The state is OURO_STATE_NONE when the pool is made, and the collector's from then on. Numbers of such units: */
 #define OURO_SIDE_MAGIC (UINT32_C(1) << 22)
 #define OURO_SIDE_NUMBERS 64u
 

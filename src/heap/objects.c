@@ -89,6 +89,33 @@ void ouro__object_free_slow(void *block) {
   errno = saved;
 }
 
+static uint64_t mark_all(ouro__pool *pool, const uint64_t *bits, bool local, unsigned *count) {
+  uint64_t twice = 0;
+  for (unsigned word = 0; word < pool->words; word++) {
+    if (!bits[word]) continue;
+    twice |= local ? ouro__pool_mark(pool, word, bits[word]) : ouro__pool_mark_remote(pool, word, bits[word]);
+    *count += ouro__popcount64(bits[word]);
+  }
+  return twice;
+}
+
+bool ouro__object_free_many(size_t unit, const uint64_t *bits) {
+  ouro__pool *pool = &ouro__the_region.pools[unit];
+  if (ouro__load_relaxed(&pool->kind) != OURO_KIND_SMALL) return false;
+  unsigned count = 0;
+  size_t size = pool->size;
+  ouro_heap *heap = ouro__load_relaxed(&pool->heap);
+  ouro__acquire(&heap->lock);
+  bool local = ouro__load_relaxed(&pool->heap) == heap; /* else taken over meanwhile */
+  uint64_t twice = mark_all(pool, bits, local, &count);
+  if (local && count) ouro__pool_freed(pool, count);
+  ouro__release(&heap->lock);
+  OURO_INVARIANT(!twice);
+  if (!local) ouro__heap_queue(pool);
+  ouro__freed_bytes(count * size);
+  return true;
+}
+
 /* ---------------------------------------------------------------- find */
 
 size_t ouro__object_bytes(const void *object) { return ouro__block_bytes(ouro__find(object).pool); }

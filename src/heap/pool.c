@@ -37,7 +37,10 @@ static uint64_t granules_not_here(const ouro__run *run) {
 
 /* ---------------------------------------------------------------- the bytes beside objects with references */
 
-static unsigned side_numbers(const ouro__pool *pool) { return pool->units == 1 ? pool->blocks : OURO_SIDE_NUMBERS; }
+/* A multiple of eight, so that they can be looked at eight at a time. */
+static unsigned side_numbers(const ouro__pool *pool) {
+  return pool->units == 1 ? (unsigned)ouro__round_up(pool->blocks, 8) : OURO_SIDE_NUMBERS;
+}
 
 static bool side_new(ouro__pool *pool) {
   unsigned numbers = side_numbers(pool);

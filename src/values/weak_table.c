@@ -193,8 +193,8 @@ ouro_weak *ouro__weak_table_make(ouro__weak_container *container, void *object, 
 
 ouro__weak_entry *ouro__weak_table_add(ouro__weak_container *container, void *object, uint64_t hash) {
   ouro__weak_table *table = &container->table;
-  ouro_weak *weak =
-      ouro__weak_table_make(container, object, hash); /* refuses other threads, before anything is touched */
+  /* First, since it refuses other threads: they must not touch the table. */
+  ouro_weak *weak = ouro__weak_table_make(container, object, hash);
   if (!weak) return NULL;
   if (!reserve(container)) {
     ouro_decref(weak);

@@ -79,10 +79,10 @@ def describe(op):
 
 # How often each operation comes, against the others. Each program varies them.
 WEIGHTS = {
-    'make': 22, 'link': 22, 'unlink': 4, 'drop': 9, 'move': 4, 'copy': 3, 'take': 3, 'weak': 5, 'weak_drop': 1, 'ref': 8, 'up': 4,
-    'up_ref': 2, 'up_made': 1, 'fin': 3, 'fin_call': 0.5, 'fin_detach': 0.5, 'fin_peek': 0.5, 'fin_alive': 1, 'fin_drop': 1,
-    'fin_run': 0.3, 'fin_atexit': 0.3, 'collect': 9, 'count': 1, 'query': 5, 'referrers': 0.7, 'freeze': 0.02, 'unfreeze': 0.02,
-    'saveall': 0.3, 'state': 1, 'ring': 4,
+    'make': 22, 'link': 22, 'unlink': 4, 'drop': 9, 'move': 4, 'copy': 3, 'take': 3, 'weak': 6, 'weak_drop': 1, 'ref': 9, 'up': 4,
+    'up_ref': 2, 'up_made': 2, 'fin': 5, 'fin_call': 1, 'fin_detach': 1, 'fin_peek': 1, 'fin_alive': 2, 'fin_drop': 1, 'fin_run': 0.5,
+    'fin_atexit': 0.5, 'collect': 9, 'count': 1, 'query': 6, 'referrers': 1, 'freeze': 0.05, 'unfreeze': 0.05, 'saveall': 0.6,
+    'state': 1, 'ring': 4,
 }
 NAMES = list(WEIGHTS)
 assert set(NAMES) == set(OPS)

@@ -64,27 +64,41 @@ def run_mirror(one):
         raise SystemExit(f'run.py: the mirror fails: {error!r} in\n{one}')
 
 
-def differs(twin, one):
-    """(events of the twin, events of the mirror, what is wrong) where they differ on a program alone; None where they do not."""
-    told, wrong = run_twin(twin, [one])
-    told, expected = told[0] if told else [], run_mirror(one)
-    return (told, expected, wrong) if wrong or told != expected else None
+def differs(twin, programs):
+    """(the first of the programs, run one after another, on which the twins differ; events of the twin; events of the mirror;
+    what is wrong); None where they agree on all."""
+    told, wrong = run_twin(twin, programs)
+    for number, one in enumerate(programs):
+        expected = run_mirror(one)
+        if number >= len(told) or told[number] != expected:
+            return one, told[number] if number < len(told) else [], expected, wrong
+    return (programs[-1], told[-1], run_mirror(programs[-1]), wrong) if wrong else None
 
 
-def shrink(twin, one):
-    """A smaller program on which the twins still differ."""
-    ops, chunk = one.ops, max(1, len(one.ops) // 2)
+def shrink(items, still_fails):
+    """A part of a list that still fails: chunks are left out, ever smaller ones."""
+    chunk = max(1, len(items) // 2)
     while True:
-        at = shorter = 0
-        while at < len(ops):
-            fewer = program.Program(one.mode, ops[:at] + ops[at + chunk:])
-            if differs(twin, fewer):
-                ops, shorter = fewer.ops, True
+        at, shorter = 0, False
+        while at < len(items):
+            fewer = items[:at] + items[at + chunk:]
+            if fewer and still_fails(fewer):
+                items, shorter = fewer, True
             else:
                 at += chunk
         if chunk == 1 and not shorter:
-            return program.Program(one.mode, ops)
+            return items
         chunk = max(1, chunk // 2)
+
+
+def shrink_programs(twin, programs):
+    """Fewer programs, each with fewer operations, on which the twins still differ."""
+    programs = shrink(programs, lambda fewer: differs(twin, fewer))
+    for index, one in enumerate(programs):
+        def with_ops(ops):
+            return programs[:index] + [program.Program(one.mode, ops)] + programs[index + 1:]
+        programs = with_ops(shrink(one.ops, lambda ops: differs(twin, with_ops(ops))))
+    return programs
 
 
 def show(one, told, expected, wrong):
@@ -98,13 +112,17 @@ def show(one, told, expected, wrong):
     return lines
 
 
-def explain(twin, seed, index, one, wrong):
-    """What a program that failed in its batch does, shrunk if it fails alone as well."""
+def explain(twin, seed, index, programs):
+    """What a program does that failed after those before it: shrunk, alone if it fails alone as well."""
     lines = [f'seed {seed}, program {index}: run.py ... --seed {seed} --only {index}']
-    if not differs(twin, one):
-        return lines + [f'fails only after others in its batch: {wrong}'] + str(one).splitlines()
-    small = shrink(twin, one)
-    return lines + show(small, *differs(twin, small))
+    small = [programs[-1]] if differs(twin, programs[-1:]) else programs
+    if not differs(twin, small):
+        return lines + ['it failed once, and does not fail again']
+    small = shrink_programs(twin, small)
+    last, *logs = differs(twin, small)
+    for before in small[:small.index(last)]:
+        lines += ['after:', *str(before).splitlines()]
+    return lines + show(last, *logs)
 
 
 def run_batch(job):
@@ -117,7 +135,7 @@ def run_batch(job):
         expected = run_mirror(one)
         kinds.update(event >> 24 for event in expected)
         if number >= len(told) or told[number] != expected:
-            return first, count, explain(twin, seed, first + number, one, wrong), kinds
+            return first, count, explain(twin, seed, first + number, programs[:number + 1]), kinds
     return first, count, [f'the twin says: {wrong}'] if wrong else [], kinds
 
 
