@@ -135,9 +135,11 @@ static size_t leave_set(ouro__scope scope, uint8_t survivors) {
 
 enum { AHEAD = 16, STACK_FIRST = 512, FETCHED_FROM = 100000 };
 
+typedef uint64_t reached;
+
 typedef struct marker {
   ouro_visitor visitor; /* first: the visit function finds the marker by it */
-  ouro_object **stack;
+  reached *stack;
   size_t depth, room;
   bool fetch;           /* the set is larger than the cache */
   bool pending;         /* some object is OURO_STATE_PENDING */
@@ -147,12 +149,12 @@ typedef struct marker {
   unsigned traits;      /* of the types of all that were not reached when they were looked at */
   bool weak;            /* there are weak references to some of these */
   unsigned first, waiting; /* of the queue, and how many are in it */
-  ouro_object *fetched[AHEAD];
-  ouro_object *first_stack[STACK_FIRST];
+  reached fetched[AHEAD];
+  reached first_stack[STACK_FIRST];
 } marker;
 
 static OURO_NOINLINE bool grow(marker *it) {
-  ouro_object **stack = ouro_malloc(it->room * 2 * sizeof *stack);
+  reached *stack = ouro_malloc(it->room * 2 * sizeof *stack);
   if (!stack) return false;
   memcpy(stack, it->stack, it->depth * sizeof *stack);
   if (it->stack != it->first_stack) ouro_free(it->stack);
@@ -161,25 +163,30 @@ static OURO_NOINLINE bool grow(marker *it) {
   return true;
 }
 
-static OURO_NOINLINE void put_on_stack(marker *it, ouro_object *object, uint8_t *state) {
+/* An object that was reached, and the number of references that was counted for it, which its count must not be below. */
+static inline reached reached_with(ouro_object *object, uint8_t number) { return (uint64_t)number << 56 | (uintptr_t)object; }
+static inline ouro_object *object_of(reached it) { return (ouro_object *)(uintptr_t)(it & UINT64_MAX >> 8); }
+
+static OURO_NOINLINE void put_on_stack(marker *it, reached one, uint8_t *state) {
   if (OURO_UNLIKELY(it->depth == it->room) && !grow(it)) {
     *state = OURO_STATE_PENDING;
     it->pending = true;
     return;
   }
-  it->stack[it->depth++] = object;
+  it->stack[it->depth++] = one;
 }
 
 /* To be looked through: soon, and fetched meanwhile, or, where many wait already, later. A set that is in the cache need not be fetched. */
 static inline void reach(marker *it, ouro_object *object, uint8_t *state) {
+  reached one = reached_with(object, *state);
   *state = OURO_STATE_REACHED;
   if (!it->fetch && OURO_LIKELY(it->depth < it->room)) {
-    it->stack[it->depth++] = object;
+    it->stack[it->depth++] = one;
   } else if (OURO_LIKELY(it->waiting < AHEAD)) {
     OURO_PREFETCH_WRITE(object);
-    it->fetched[(it->first + it->waiting++) % AHEAD] = object;
+    it->fetched[(it->first + it->waiting++) % AHEAD] = one;
   } else {
-    put_on_stack(it, object, state);
+    put_on_stack(it, one, state);
   }
 }
 
@@ -226,10 +233,14 @@ static OURO_COLD void look_at_stranger(ouro_object *object) {
   *ouro__state_in(ouro__map_now(), object) = OURO_STATE_UNTRACKED;
 }
 
-static inline void look_through(marker *it, ouro__map m, ouro_object *object) {
+static inline void look_through(marker *it, ouro__map m, reached one) {
+  ouro_object *object = object_of(one);
   if (OURO_UNLIKELY(!is_member(object))) {
     look_at_stranger(object);
     return;
+  }
+  if (OURO_UNLIKELY(object->ouro__count < one >> 56) && !ouro_is_immortal(object)) {
+    ouro__fatal_object(OURO_FATAL_COUNT_TOO_SMALL, object);
   }
   const ouro_type *type = ouro_type_of(object);
   unsigned traits = type->ouro__derived.flags;
@@ -244,16 +255,16 @@ static inline void look_through(marker *it, ouro__map m, ouro_object *object) {
   }
 }
 
-static inline ouro_object *take_fetched(marker *it) {
-  ouro_object *object = it->fetched[it->first];
+static inline reached take_fetched(marker *it) {
+  reached one = it->fetched[it->first];
   it->first = (it->first + 1) % AHEAD;
   it->waiting--;
   if (OURO_UNLIKELY(it->depth != 0)) { /* its place is free */
-    ouro_object *next = it->stack[--it->depth];
-    OURO_PREFETCH_WRITE(next);
+    reached next = it->stack[--it->depth];
+    OURO_PREFETCH_WRITE(object_of(next));
     it->fetched[(it->first + it->waiting++) % AHEAD] = next;
   }
-  return object;
+  return one;
 }
 
 /* Look through what waits, as long as it is more than the queue holds with ease. */
@@ -309,6 +320,7 @@ static void start(marker *it) {
 }
 
 static void judge_pending(marker *it, ouro__map m, ouro_object *object, uint8_t *state) {
+  *state = 0; /* what its number was is forgotten */
   reach(it, object, state);
   drain(it, m, AHEAD / 2);
 }

@@ -182,7 +182,8 @@ static void check_states(verifier *it) {
     const ouro__side *side = &ouro__hot_sides[unit];
     for (unsigned i = 0; i < side->numbers; i++) {
       if (side->state[i] > OURO_STATE_TRASH) continue;
-      complain(it, "a state that only a collection gives", ouro__object_at(unit, side, i), NULL);
+      const ouro_object *object = ouro__object_at(unit, side, i);
+      complain(it, "a state that only a collection gives", object, ouro__is_live(object) ? object : NULL);
     }
   }
 }

@@ -8,6 +8,8 @@ something that is its own, the difference is made up for here and nowhere else:
   - collect() also counts weak references that go when their callback has been called in a collection (`Machine.freed`).
   - Weak references without callback to what finalizers resurrect are cleared in 3.11, not in 3.15: they are made again
     (`Machine.restore`). Nothing looks at them while a collection runs.
+  - Those that finalizers make in a collection are cleared in 3.15 with their object, also where saveall saves that
+    (`Machine.forget_saved`).
   - A weak reference in an old generation whose callback was called in a collection of generation 0 moves to generation 1
     (`Machine.demoted`). That is visible only in what a later collection of generation 1 counts.
   - Instances of classes are always tracked, so that leaves with a finalizer, and callbacks, are untracked by hand.
@@ -495,7 +497,11 @@ class Machine:
     def op_fin_detach(self, a, b, c, d, e):
         fin = self.fins[a % FINALIZERS]
         if fin is not None:
-            self.emit('told', fin.detach() is not None)
+            self.emit('told', self.detach(fin))
+
+    def detach(self, fin):
+        """As fin.detach(), which would hold the object while it releases what the finalizer held."""
+        return weakref.finalize._registry.pop(fin, None) is not None
 
     def op_fin_peek(self, a, b, c, d, e):
         fin = self.fins[b % FINALIZERS]
@@ -527,7 +533,7 @@ class Machine:
 
     def op_saveall(self, a, b, c, d, e):
         def tell():
-            self.saved.update(map(number_of, gc.garbage))
+            self.forget_saved(set(map(number_of, gc.garbage)))
             gc.set_debug(0)
             for thing in gc.garbage:
                 if type(thing) is Sentinel:
@@ -539,6 +545,12 @@ class Machine:
         gc.set_debug(gc.DEBUG_SAVEALL)
         self.emit('result', self.collect_with(a % 3, tell))
         self.op_state(0, 0, 0, 0, 0)
+
+    def forget_saved(self, numbers):
+        self.saved |= numbers
+        for index, weak in enumerate(self.weak_made):
+            if weak is not None and number_of(weak()) in numbers:
+                self.weak_made[index] = lambda: None
 
     def op_count(self, a, b, c, d, e):
         self.emit('count', *gc.get_count()[1:])
