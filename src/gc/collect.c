@@ -9,7 +9,7 @@ ouro__collector ouro__gc = {.threshold = {2000, 10, 10}};
 
 void ouro__collector_start(void) {
   size_t length;
-  const char *stress = ouro__conf_find("gc_stress", &length);
+  const char *stress = ouro__gc.stress_set ? NULL : ouro__conf_find("gc_stress", &length); /* the program has the last word */
   if (stress && length == 1 && *stress >= '0' && *stress <= '9') ouro_gc_set_stress(*stress - '0');
   ouro__report_join();
 }
@@ -183,5 +183,6 @@ void ouro_gc_get_stats(ouro_gc_stats stats[OURO_GENERATIONS]) { memcpy(stats, ou
 
 void ouro_gc_set_stress(int level) {
   ouro__gc.stress = level < 0 ? 0 : level;
+  ouro__gc.stress_set = true;
   ouro__gc_set_limit();
 }

@@ -131,6 +131,38 @@ static size_t leave_set(ouro__scope scope, uint8_t survivors) {
   return garbage;
 }
 
+/* ---------------------------------------------------------------- numbers that are not in a byte */
+
+typedef struct number {
+  const uint8_t *state; /* NULL: free */
+  uint64_t count;
+} number;
+
+/* Open addressing; at most half full, since it is made for as many as there are. */
+typedef struct numbers {
+  ouro_visitor visitor; /* first: a visit function finds the table by it */
+  number *entries;      /* NULL: there is no memory */
+  size_t mask;
+} numbers;
+
+static numbers numbers_for(size_t count, ouro_visit_fn visit) {
+  size_t places = 16;
+  while (places < count * 2) places *= 2;
+  return (numbers){{visit}, ouro_calloc(places, sizeof(number)), places - 1};
+}
+
+static number *number_of(const numbers *it, const uint8_t *state) {
+  size_t at = (size_t)((uint64_t)(uintptr_t)state * UINT64_C(0x9e3779b97f4a7c15) >> 24) & it->mask;
+  while (it->entries[at].state && it->entries[at].state != state) at = (at + 1) & it->mask;
+  return &it->entries[at];
+}
+
+static void count_in(const numbers *it, const uint8_t *state) {
+  number *entry = number_of(it, state);
+  entry->state = state;
+  entry->count++;
+}
+
 /* ---------------------------------------------------------------- step 3 */
 
 enum { AHEAD = 16, STACK_FIRST = 512, FETCHED_FROM = 100000 };
@@ -144,6 +176,8 @@ typedef struct marker {
   bool fetch;           /* the set is larger than the cache */
   bool pending;         /* some object is OURO_STATE_PENDING */
   size_t marked;
+  bool remember;        /* what is held from outside, for the next time */
+  const numbers *known; /* references to these are counted on the way; or NULL */
   size_t many;          /* objects with too many references for a byte, not reached when they were looked at */
   bool untrack;         /* immutable objects that hold nothing tracked */
   unsigned traits;      /* of the types of all that were not reached when they were looked at */
@@ -164,7 +198,7 @@ static OURO_NOINLINE bool grow(marker *it) {
 }
 
 /* An object that was reached, and the number of references that was counted for it, which its count must not be below. */
-static inline reached reached_with(ouro_object *object, uint8_t number) { return (uint64_t)number << 56 | (uintptr_t)object; }
+static inline reached reached_with(ouro_object *object, uint8_t inside) { return (uint64_t)inside << 56 | (uintptr_t)object; }
 static inline ouro_object *object_of(reached it) { return (ouro_object *)(uintptr_t)(it & UINT64_MAX >> 8); }
 
 static OURO_NOINLINE void put_on_stack(marker *it, reached one, uint8_t *state) {
@@ -192,7 +226,12 @@ static inline void reach(marker *it, ouro_object *object, uint8_t *state) {
 
 static inline void reach_reference(marker *it, ouro__map m, ouro_object *target) {
   uint8_t *state = ouro__state_in(m, target);
-  if (state && *state <= OURO_STATE_MANY) reach(it, target, state);
+  if (!state) return;
+  if (*state <= OURO_STATE_MANY) {
+    reach(it, target, state);
+  } else if (OURO_UNLIKELY(*state == OURO_STATE_KNOWN)) {
+    count_in(it->known, state);
+  }
 }
 
 static inline void reach_run(marker *it, ouro__map m, ouro_object *const *slot, size_t slots) {
@@ -286,6 +325,8 @@ static OURO_COLD void judge_stranger(ouro_object *object, uint8_t *state) {
   }
 }
 
+static void remember_root(marker *it, ouro_object *object);
+
 /* An object of the set that nothing has reached yet. */
 static inline void judge(marker *it, ouro__map m, ouro_object *object, uint8_t *state) {
   if (OURO_UNLIKELY(!is_member(object))) {
@@ -305,6 +346,7 @@ static inline void judge(marker *it, ouro__map m, ouro_object *object, uint8_t *
     return;
   }
   if (OURO_UNLIKELY(held < inside)) ouro__fatal_object(OURO_FATAL_COUNT_TOO_SMALL, object);
+  if (it->remember) remember_root(it, object);
   reach(it, object, state);
   drain(it, m, AHEAD / 2);
 }
@@ -315,7 +357,8 @@ static void start(marker *it) {
   it->depth = it->marked = it->many = 0;
   it->room = STACK_FIRST;
   it->fetch = true;
-  it->pending = it->untrack = it->weak = false;
+  it->pending = it->untrack = it->weak = it->remember = false;
+  it->known = NULL;
   it->first = it->waiting = it->traits = 0;
 }
 
@@ -367,71 +410,161 @@ static void mark_pending(marker *it, ouro__scope scope) {
 
 /* ---------------------------------------------------------------- numbers above what a byte holds */
 
-typedef struct many {
-  const uint8_t *state; /* NULL: free */
-  uint64_t number;
-} many;
-
-/* Open addressing; at most half full, since it is made for as many as there are. */
-typedef struct recount {
-  ouro_visitor visitor; /* first: the visit function finds the table by it */
-  many *entries;        /* NULL: there is no memory */
-  size_t mask;
-} recount;
-
-static many *many_of(const recount *it, const uint8_t *state) {
-  size_t at = (size_t)((uint64_t)(uintptr_t)state * UINT64_C(0x9e3779b97f4a7c15) >> 24) & it->mask;
-  while (it->entries[at].state && it->entries[at].state != state) at = (at + 1) & it->mask;
-  return &it->entries[at];
-}
-
-static void count_again(ouro_visitor *visitor, uintptr_t *word, void *object, uintptr_t empty) {
-  const recount *it = (const recount *)(const void *)visitor;
-  const uint8_t *state = ouro__state_in(ouro__map_now(), object);
-  (void)word;
-  (void)empty;
-  if (!state || *state != OURO_STATE_MANY) return;
-  many *entry = many_of(it, state);
-  entry->state = state;
-  entry->number++;
-}
-
 /* Call `fn` for each member that was not reached. */
-typedef void (*unreached_fn)(marker *it, recount *again, ouro_object *object, uint8_t *state);
-static void each_unreached(marker *it, recount *again, ouro__scope scope, unreached_fn fn) {
+typedef void (*unreached_fn)(marker *it, numbers *table, ouro_object *object, uint8_t *state);
+static void each_unreached(marker *it, numbers *table, ouro__scope scope, unreached_fn fn) {
   for (size_t unit = ouro__first_unit(scope); unit != OURO_UNIT_END; unit = ouro__next_unit(scope, unit)) {
     const ouro__side *side = &ouro__hot_sides[unit];
     for (unsigned i = 0; side->state && i < side->numbers; i++) {
+      if (i % 8 == 0 && ouro__no_members(side->state + i)) {
+        i += 7;
+        continue;
+      }
       ouro_object *object = ouro__object_at(unit, side, i);
-      if (side->state[i] <= OURO_STATE_MANY && is_member(object)) fn(it, again, object, &side->state[i]);
+      if (side->state[i] <= OURO_STATE_MANY && is_member(object)) fn(it, table, object, &side->state[i]);
     }
   }
 }
 
-static void count_its_references(marker *it, recount *again, ouro_object *object, uint8_t *state) {
-  (void)it;
-  (void)state;
-  ouro__visit_all(object, &again->visitor);
+static void count_many(ouro_visitor *visitor, uintptr_t *word, void *object, uintptr_t empty) {
+  const uint8_t *state = ouro__state_in(ouro__map_now(), object);
+  (void)word;
+  (void)empty;
+  if (state && *state == OURO_STATE_MANY) count_in((const numbers *)(const void *)visitor, state);
 }
 
-static void judge_many(marker *it, recount *again, ouro_object *object, uint8_t *state) {
+static void count_its_references(marker *it, numbers *table, ouro_object *object, uint8_t *state) {
+  (void)it;
+  (void)state;
+  ouro__visit_all(object, &table->visitor);
+}
+
+static void judge_many(marker *it, numbers *table, ouro_object *object, uint8_t *state) {
   if (*state != OURO_STATE_MANY) return;
-  uint64_t held = ouro__held(object), inside = again->entries ? many_of(again, state)->number : 0;
+  uint64_t held = ouro__held(object), inside = table->entries ? number_of(table, state)->count : 0;
   if (held == inside) return;
   if (held < inside) ouro__fatal_object(OURO_FATAL_COUNT_TOO_SMALL, object);
+  remember_root(it, object);
   reach(it, object, state);
 }
 
 /* Whatever refers to an object that was not reached was not reached either, if it is a member at all. */
 static void mark_many(marker *it, ouro__scope scope) {
   if (!it->many) return;
-  size_t places = 16;
-  while (places < it->many * 2) places *= 2;
-  recount again = {{count_again}, ouro_calloc(places, sizeof(many)), places - 1};
-  if (again.entries) each_unreached(it, &again, scope, count_its_references);
-  each_unreached(it, &again, scope, judge_many);
+  numbers table = numbers_for(it->many, count_many);
+  if (table.entries) each_unreached(it, &table, scope, count_its_references);
+  each_unreached(it, &table, scope, judge_many);
   drain(it, ouro__map_now(), 0);
-  ouro_free(again.entries);
+  ouro_free(table.entries);
+}
+
+/* ---------------------------------------------------------------- a shorter way for all objects
+ *
+ * Most of what was held from outside at the last collection of all still is. So mark from there at once, and count, on the way, only the
+ * references to those few. If each of them turns out to be held from outside again, all that was marked lives, and every reference has
+ * been looked at once instead of twice. What was not marked, new roots and garbage, is left for the test as always: nothing that lives
+ * refers to it. If one of them is not held any more, nothing is known, and the test is done on all.
+ *
+ * The usual test also notices counts that are too small; so it has its turn now and then. */
+
+enum { SHORT_IN_A_ROW = 3, KNOWN_MOST = 65536 };
+
+static struct {
+  ouro_object **roots; /* what was held from outside; it may be dead by now, or another object */
+  size_t count, room;
+  unsigned turns;      /* how often the shorter way may still be tried */
+  bool in_vain;        /* it was, the last time */
+} known;
+
+static void remember_root(marker *it, ouro_object *object) {
+  if (!it->remember) return;
+  if (known.count == known.room) {
+    size_t room = known.room ? known.room * 2 : 256;
+    ouro_object **roots = room <= KNOWN_MOST ? ouro_realloc(known.roots, room * sizeof *roots) : NULL;
+    if (!roots) { /* too many to be worth it */
+      it->remember = false;
+      known.count = 0;
+      return;
+    }
+    known.roots = roots;
+    known.room = room;
+  }
+  known.roots[known.count++] = object;
+}
+
+/* The byte of a member that is still where it was. */
+static uint8_t *state_of_known(ouro__map m, const ouro_object *object) {
+  size_t unit = ouro__unit_number(object);
+  const ouro__side *side = &m.sides[unit];
+  uint8_t *state = ouro__state_in(m, object);
+  if (!state || *state != 0 || ouro__object_at(unit, side, (unsigned)(state - side->state)) != object) return NULL;
+  return is_member(object) ? state : NULL;
+}
+
+static void take_known(numbers *table, ouro__map m) {
+  size_t kept = 0;
+  for (size_t i = 0; i < known.count; i++) {
+    uint8_t *state = state_of_known(m, known.roots[i]);
+    if (!state) continue;
+    *state = OURO_STATE_KNOWN;
+    number_of(table, state)->state = state;
+    known.roots[kept++] = known.roots[i];
+  }
+  known.count = kept;
+}
+
+static bool all_are_held(const numbers *table, ouro__map m) {
+  for (size_t i = 0; i < known.count; i++) {
+    uint8_t *state = ouro__state_in(m, known.roots[i]);
+    uint64_t inside = number_of(table, state)->count, held = ouro__held(known.roots[i]);
+    if (held < inside) ouro__fatal_object(OURO_FATAL_COUNT_TOO_SMALL, known.roots[i]);
+    if (held == inside) return false;
+    *state = OURO_STATE_REACHED;
+  }
+  return true;
+}
+
+static void count_known(ouro_visitor *visitor, uintptr_t *word, void *object, uintptr_t empty) {
+  const uint8_t *state = ouro__state_in(ouro__map_now(), object);
+  (void)word;
+  (void)empty;
+  if (state && *state == OURO_STATE_KNOWN) count_in((const numbers *)(const void *)visitor, state);
+}
+
+static bool mark_from_known(marker *it, numbers *table) {
+  const ouro__map m = ouro__map_now();
+  take_known(table, m);
+  it->known = table;
+  for (size_t i = 0; i < known.count && !it->pending; i++) {
+    look_through(it, m, reached_with(known.roots[i], 0));
+    drain(it, m, AHEAD / 2);
+  }
+  drain(it, m, 0);
+  if (!it->pending) each_unreached(it, table, OURO_SCOPE_ALL, count_its_references);
+  it->known = NULL;
+  return !it->pending && all_are_held(table, m);
+}
+
+/* All that lives by what is known is reached; false: it did not work out, and every member is as at first. */
+static bool shorter_way(marker *it) {
+  if (!known.turns || !known.count) return false;
+  numbers table = numbers_for(known.count, count_known);
+  if (!table.entries) return false;
+  bool done = mark_from_known(it, &table);
+  ouro_free(table.entries);
+  known.turns = done ? known.turns - 1 : 0;
+  known.in_vain = !done;
+  if (done) return true;
+  enter_set(OURO_SCOPE_ALL, 0, OURO_STATE_REACHED);
+  it->pending = false;
+  it->marked = 0;
+  return false;
+}
+
+static void longer_way_begins(void) {
+  known.count = 0;
+  known.turns = known.in_vain ? 0 : SHORT_IN_A_ROW;
+  known.in_vain = false;
 }
 
 /* ---------------------------------------------------------------- the test */
@@ -441,8 +574,14 @@ ouro__verdict ouro__test(ouro__scope scope, uint8_t lowest, uint8_t highest, uin
   marker it;
   start(&it);
   it.untrack = highest == OURO_STATE_YOUNG; /* not those that are just coming back */
+  it.remember = it.untrack && lowest == OURO_STATE_OLD;
   enter_set(scope, lowest, highest);
-  verdict.members = count_set(scope);
+  if (it.remember && shorter_way(&it)) {
+    verdict.members = it.marked;
+  } else if (it.remember) {
+    longer_way_begins();
+  }
+  verdict.members += count_set(scope);
   it.fetch = verdict.members > FETCHED_FROM;
   mark_set(&it, scope);
   mark_pending(&it, scope);

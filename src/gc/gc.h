@@ -126,6 +126,7 @@ typedef struct ouro__collector {
   bool disabled, collecting;
   unsigned debug;
   int stress;
+  bool stress_set;   /* no matter what OURO_CONF says */
   int threshold[OURO_GENERATIONS], count[OURO_GENERATIONS]; /* count[0] is ouro__at.made */
   bool exact;        /* the program has set thresholds: they mean what they say */
   unsigned patience; /* otherwise the first one is shifted left by this */

@@ -102,8 +102,9 @@ void ouro__clear_all(ouro_object *object);
  * set (collector: gc/count.c). Otherwise: */
 
 enum {
-  OURO_STATE_MOST = 245,    /* the highest number of references that the byte can tell */
-  OURO_STATE_MANY = 246,    /* more than that */
+  OURO_STATE_MOST = 244,    /* the highest number of references that the byte can tell */
+  OURO_STATE_MANY = 245,    /* more than that */
+  OURO_STATE_KNOWN = 246,   /* held from outside when it was last looked at; references to it are counted in a table */
   OURO_STATE_PENDING = 247, /* reached, and still to be looked through */
   OURO_STATE_REACHED = 248, /* held from outside the set */
   OURO_STATE_TRASH = 249,   /* condemned */

@@ -453,6 +453,6 @@ int main(void) {
       OBJECT_TEST(very_much_garbage_is_listed),
       OBJECT_TEST(releasing_the_garbage_may_list_more),
   };
-  ouro_gc_set_stress(0); /* these cases say themselves when to collect */
+  test_objects_without_stress();
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

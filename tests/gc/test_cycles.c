@@ -312,6 +312,44 @@ static void rings_with_extra_bytes_are_found(void **state) {
   }
 }
 
+/* ---------------------------------------------------------------- wide objects: whatever the collector keeps of what it has
+ * still to look at */
+
+/* Wide objects behind each other, all held by one; each collection finds nothing, and then everything. */
+static void check_widths(size_t width, size_t at, size_t filler) {
+  cell *root = cell_new(0);
+  ouro_movref(&root->a, ouro_adopt(wide_chain(width, at)));
+  ouro_movref(&root->b, ouro_adopt(list_of_cells(filler, filler, NULL)));
+  for (int generation = 0; generation < 3; generation++) {
+    assert_int_equal(ouro_gc_collect(generation), 0);
+  }
+  OBJECTS_ARE_SOUND();
+  ouro_setref(&root->c, root);
+  drop(root);
+  assert_int_equal(ouro_gc_collect(2), 3 * width + 7 + filler + 2);
+}
+
+static void objects_of_every_width_are_looked_through(void **state) {
+  (void)state;
+  for (size_t power = 16; power <= 8192; power *= 2) {
+    for (size_t width = power - 2; width <= power + 18; width++) {
+      check_widths(width, width - 1, 0);
+      check_widths(width, 0, 0);
+      check_widths(width, width / 2, 0);
+    }
+  }
+}
+
+/* The same among so many objects that the collector goes about it in another way. */
+static void wide_objects_among_very_many_are_looked_through(void **state) {
+  (void)state;
+  static const size_t widths[] = {15, 16, 17, 500, 511, 512, 513, 514, 520, 528, 529, 1024, 1025, 4096};
+  for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
+    check_widths(widths[i], widths[i] - 1, 110000);
+    check_widths(widths[i], 0, 110000);
+  }
+}
+
 /* ---------------------------------------------------------------- random graphs against a simple model */
 
 enum { NODES = 300, EDGES = 3 };
@@ -434,6 +472,8 @@ int main(void) {
       OBJECT_TEST(young_garbage_that_an_old_dead_object_holds_waits_with_it),
       OBJECT_TEST(a_ring_across_all_sizes_is_found),
       OBJECT_TEST(rings_with_extra_bytes_are_found),
+      OBJECT_TEST(objects_of_every_width_are_looked_through),
+      OBJECT_TEST(wide_objects_among_very_many_are_looked_through),
       OBJECT_TEST(random_graphs_agree_with_marking),
       OBJECT_TEST(a_count_below_the_references_found_is_fatal),
   };

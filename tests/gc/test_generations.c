@@ -325,6 +325,53 @@ static void garbage_made_at_a_steady_rate_does_not_pile_up(void **state) {
   ouro_gc_collect(2);
 }
 
+/* ---------------------------------------------------------------- as it is before a program sets thresholds
+ *
+ * In a program of its own, since every case here sets them. */
+
+static int most_young(size_t count, size_t rings) {
+  int most = 0;
+  list *kept = list_new(count + 1);
+  for (size_t i = 0; i < count; i++) {
+    ouro_movref(&kept->items[i], ouro_adopt(cell_new(0)));
+    most = young_count() > most ? young_count() : most;
+    ouro_safepoint();
+  }
+  for (size_t i = 0; i < rings; i++) {
+    drop(cell_ring(&cell_type, 2, 0));
+    most = young_count() > most ? young_count() : most;
+    ouro_safepoint();
+  }
+  drop(kept);
+  return most;
+}
+
+static void be_patient(void) {
+  uint64_t before = collections(0) + collections(1) + collections(2);
+  drop(cell_new(0));
+  int most = most_young(400000, 0); /* all of them live: collections find nothing */
+  TEST_CHECK(most > 2001);
+  TEST_CHECK(most <= 32 * 2000 + 1);
+  uint64_t patient = collections(0) + collections(1) + collections(2) - before;
+  TEST_CHECK(patient >= 400000 / (32 * 2000) && patient < 400000 / 2000 / 4);
+  most = most_young(0, 100000); /* garbage: it is found out within the longest wait, */
+  TEST_CHECK(most <= 32 * 2000 + 2);
+  ouro_gc_collect(2);
+  TEST_CHECK(most_young(0, 100000) <= 2002); /* and from then on looked for as often as the threshold says */
+  most_young(400000, 0);
+  static const int threshold[OURO_GENERATIONS] = {100, 10, 10};
+  TEST_CHECK(ouro_gc_set_threshold(threshold) == OURO_OK);
+  ouro_gc_collect(2);
+  TEST_CHECK(most_young(100000, 0) == 101); /* what a program has set means what it says, whatever was before */
+  OBJECTS_ARE_SOUND();
+}
+
+static void collections_that_find_nothing_wait_longer_until_thresholds_are_set(void **state) {
+  (void)state;
+  test_result result = test_run_self("patient", NULL, 120);
+  TEST_CHILD_PASSED(&result);
+}
+
 /* ---------------------------------------------------------------- off and on */
 
 static void enable_and_disable_tell_what_was_before(void **state) {
@@ -533,7 +580,11 @@ static void young_collections_look_at_the_young_alone(void **state) {
   drop(young);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+  if (argc > 1 && strcmp(argv[1], "patient") == 0) {
+    be_patient();
+    return 0;
+  }
   const struct CMUnitTest tests[] = {
       OBJECT_TEST(objects_move_on_with_each_collection_they_survive),
       OBJECT_TEST(counters_of_older_generations_count_collections),
@@ -551,6 +602,7 @@ int main(void) {
       OBJECT_TEST(a_heap_that_only_grows_costs_a_constant_share),
       OBJECT_TEST(explicit_collections_know_no_quarter),
       OBJECT_TEST(garbage_made_at_a_steady_rate_does_not_pile_up),
+      OBJECT_TEST(collections_that_find_nothing_wait_longer_until_thresholds_are_set),
       OBJECT_TEST(enable_and_disable_tell_what_was_before),
       OBJECT_TEST(nothing_collects_while_it_is_disabled),
       OBJECT_TEST(an_explicit_collection_works_while_it_is_disabled),
@@ -562,6 +614,6 @@ int main(void) {
   };
   ouro_gc_get_threshold(first_threshold);
   first_enabled = ouro_gc_is_enabled();
-  ouro_gc_set_stress(0); /* these cases say themselves when to collect */
+  test_objects_without_stress();
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -257,6 +257,53 @@ static void new_garbage_that_holds_the_old_delays_it(void **state) {
   assert_string_equal(test_log_sorted(), "-1 -2");
 }
 
+/* ---------------------------------------------------------------- wide objects
+ *
+ * Whatever the collector keeps of what it has still to look at. */
+
+static void check_saved(size_t width, size_t at) {
+  cell *lazarus = self_loop(&final_type, 0);
+  ouro_movref(&lazarus->b, ouro_adopt(wide_chain(width, at)));
+  drop(lazarus);
+  assert_int_equal(ouro_gc_collect(2), 0);
+  assert_ptr_equal(survivor(0), lazarus);
+  OBJECTS_ARE_SOUND();
+  survivors_drop();
+  assert_int_equal(ouro_gc_collect(2), 3 * width + 8);
+}
+
+static void check_uncollectable(size_t width, size_t at) {
+  cell *stuck = cell_ring(&stuck_type, 1, 0);
+  ouro_movref(&stuck->b, ouro_adopt(wide_chain(width, at)));
+  drop(stuck);
+  assert_int_equal(ouro_gc_collect(2), 3 * width + 8); /* all of it was garbage, and none can be freed */
+  assert_int_equal(ouro_gc_garbage_count(), 1);
+  OBJECTS_ARE_SOUND();
+  ouro_clear(&stuck->a);
+  size_t live = test_live();
+  ouro_gc_garbage_clear();
+  assert_int_equal(live - test_live(), 3 * width + 8);
+}
+
+static void for_many_widths(void (*check)(size_t width, size_t at)) {
+  for (size_t power = 16; power <= 2048; power *= 2) {
+    for (size_t width = power - 2; width <= power + 18; width++) {
+      check(width, width - 1);
+      check(width, 0);
+    }
+  }
+}
+
+static void what_is_resurrected_keeps_wide_objects_whole(void **state) {
+  (void)state;
+  for_many_widths(check_saved);
+}
+
+static void what_is_uncollectable_keeps_wide_objects_whole(void **state) {
+  (void)state;
+  for_many_widths(check_uncollectable);
+}
+
 /* ---------------------------------------------------------------- chance */
 
 static test_rng rng;
@@ -314,6 +361,8 @@ int main(void) {
       OBJECT_TEST(an_old_object_may_take_the_resurrected_up),
       OBJECT_TEST(garbage_that_only_garbage_takes_up_is_not_resurrected),
       OBJECT_TEST(new_garbage_that_holds_the_old_delays_it),
+      OBJECT_TEST(what_is_resurrected_keeps_wide_objects_whole),
+      OBJECT_TEST(what_is_uncollectable_keeps_wide_objects_whole),
       OBJECT_TEST(random_resurrections_keep_the_heap_sound),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

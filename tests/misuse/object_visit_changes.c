@@ -29,8 +29,8 @@ static liar *new_liar(void) {
 int main(void) {
   liar *holder = new_liar();
   tell_address(holder);
-  ouro_movref(&holder->slot, new_node());
-  ouro_movref(&holder->other, new_node());
+  ouro_setref(&holder->slot, new_node()); /* and we hold it as well, or it would be taken for garbage */
+  ouro_setref(&holder->other, new_node());
   ouro_gc_set_stress(2); /* verifies at safepoints */
   ouro_safepoint();
   return 0;

@@ -13,7 +13,11 @@ typedef struct liar {
 
 static void visit(void *self, ouro_visitor *visitor) {
   liar *it = self;
-  if (it->slot) ouro_decref(it->slot);
+  static bool released;
+  if (!released) {
+    released = true;
+    ouro_decref(it->slot);
+  }
   ouro_visit(visitor, &it->slot);
 }
 

@@ -96,6 +96,11 @@ void test_objects_are_sound(const char *file, int line) {
   }
 }
 
+void test_objects_without_stress(void) {
+  ouro_gc_collect(0); /* the first use of the collector looks at OURO_CONF */
+  ouro_gc_set_stress(0);
+}
+
 int test_objects_begin(void **state) {
   (void)state;
   static const int threshold[OURO_GENERATIONS] = {2000, 10, 10};
@@ -278,6 +283,26 @@ list *tuple_of(void *first, void *second, void *third) {
     list_put(self, i, objects[i]);
   }
   return self;
+}
+
+list *list_of_cells(size_t width, size_t at, void *next) {
+  list *self = list_new(width);
+  for (size_t i = 0; i < width; i++) {
+    ouro_movref(&self->items[i], ouro_adopt(i == at ? next : cell_new(0)));
+  }
+  return self;
+}
+
+list *wide_chain(size_t width, size_t at) {
+  void *next = cell_new(0);
+  for (int i = 0; i < 3; i++) {
+    cell *between = cell_new(0);
+    cell *second = cell_new(0);
+    ouro_movref(&second->a, ouro_adopt(next));
+    ouro_movref(&between->a, ouro_adopt(second));
+    next = list_of_cells(width, at, between);
+  }
+  return next;
 }
 
 static void note_leaf_release(void *self) {

@@ -21,6 +21,9 @@ int test_objects_begin(void **state);
 int test_objects_end(void **state);
 #define OBJECT_TEST(name) cmocka_unit_test_setup_teardown(name, test_objects_begin, test_objects_end)
 
+/* For programs whose cases say themselves when to collect: no stress, also where OURO_CONF asks for it. */
+void test_objects_without_stress(void);
+
 /* Live objects, without immortal ones; of one type exactly; and whether an address is that of a live object. */
 size_t test_live(void);
 size_t test_live_of(const ouro_type *type);
@@ -88,6 +91,11 @@ list *list_of(ouro_type *type, size_t count);
 list *list_new(size_t count); /* of list_type */
 /* A tuple of these, at most three; NULL ends the list. */
 list *tuple_of(void *first, void *second, void *third);
+/* `width` items: new cells, but for the one at `at` (where there is one), which is `next` (stolen). */
+list *list_of_cells(size_t width, size_t at, void *next);
+/* What is wide behind each other: three lists of cells of which one leads on to the next, with two cells in between. The
+ * caller owns the first; 3 * width + 7 objects. */
+list *wide_chain(size_t width, size_t at);
 static inline void list_put(list *self, size_t index, void *object) { ouro_setref(&self->items[index], object); }
 static inline void *list_at(list *self, size_t index) { return ouro_borrow(self->items[index]); }
 

@@ -358,6 +358,48 @@ static void a_deferred_object_that_is_resurrected_lives_on(void **state) {
   assert_string_equal(test_log(), "-1");
 }
 
+static void defer_self(cell *self) { TEST_CHECK(ouro_defer(self) == OURO_OK); }
+
+static void a_finalizer_may_defer_its_object(void **state) {
+  (void)state;
+  cell *self = cell_of(&final_type, 1);
+  self->finalizing = defer_self;
+  drop(self);
+  assert_string_equal(test_log(), "~1");
+  assert_true(ouro_is_deferred(self));
+  assert_int_equal(ouro_refcount(self), 0);
+  OBJECTS_ARE_SOUND();
+  assert_int_equal(ouro_gc_collect(2), 1);
+  assert_string_equal(test_log(), "-1");
+}
+
+static void make_self_immortal(cell *self) { TEST_CHECK(ouro_make_immortal(self) == OURO_OK); }
+
+static void die_into_immortality(void *arg) {
+  (void)arg;
+  cell *self = cell_of(&final_type, 1);
+  self->finalizing = make_self_immortal;
+  drop(self);
+  TEST_CHECK(ouro_is_immortal(self) && test_is_live(self));
+  cell *ring = cell_of(&final_type, 2); /* or after it has been resurrected */
+  ouro_setref(&ring->a, ring);
+  ring->finalizing = survive;
+  drop(ring);
+  TEST_CHECK(ouro_gc_collect(2) == 0);
+  ouro_clear(&ring->a);
+  TEST_CHECK(ouro_make_immortal(ring) == OURO_OK);
+  survivors_drop();
+  ouro_gc_collect(2);
+  TEST_CHECK(test_is_live(ring));
+  TEST_CHECK(strcmp(test_log(), "~1 ~2") == 0);
+  OBJECTS_ARE_SOUND();
+}
+
+static void a_finalizer_may_make_its_object_immortal(void **state) {
+  (void)state;
+  IN_A_CHILD(die_into_immortality);
+}
+
 static void deferred_objects_and_frozen_ones_refer_to_each_other(void **state) {
   (void)state;
   cell *ring = cell_ring(&cell_type, 4, 0);
@@ -399,6 +441,8 @@ int main(void) {
       OBJECT_TEST(only_what_is_tracked_and_counted_may_be_deferred),
       OBJECT_TEST(a_type_without_references_may_be_tracked_to_be_deferred),
       OBJECT_TEST(a_deferred_object_that_is_resurrected_lives_on),
+      OBJECT_TEST(a_finalizer_may_defer_its_object),
+      OBJECT_TEST(a_finalizer_may_make_its_object_immortal),
       OBJECT_TEST(deferred_objects_and_frozen_ones_refer_to_each_other),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -332,6 +332,20 @@ static void holders_of_every_kind_are_named(void **state) {
   drop(visited);
 }
 
+static void very_many_holders_are_counted(void **state) {
+  (void)state;
+  ouro_ref held = ouro_new(&lone_type);
+  list *holders = list_new(10);
+  for (size_t i = 0; i < 10; i++) {
+    ouro_movref(&holders->items[i], ouro_adopt(cell_new(0)));
+    ouro_setref(&((cell *)list_at(holders, i))->b, ouro_borrow(held));
+  }
+  ouro_decref(held);
+  assert_true(write_report() > 0);
+  assert_true(has_line("lone", "10 references", "and 7 more"));
+  drop(holders);
+}
+
 static void many_leaked_objects_make_a_short_report(void **state) {
   (void)state;
   list *all = list_new(5000);
@@ -392,6 +406,7 @@ int main(void) {
       OBJECT_TEST(the_report_says_who_holds_what),
       OBJECT_TEST(a_forgotten_reference_is_told_from_one_that_an_object_holds),
       OBJECT_TEST(holders_of_every_kind_are_named),
+      OBJECT_TEST(very_many_holders_are_counted),
       OBJECT_TEST(many_leaked_objects_make_a_short_report),
       OBJECT_TEST(immortal_objects_are_left_out),
       OBJECT_TEST(the_report_stops_when_it_is_told_to),

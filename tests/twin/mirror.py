@@ -202,7 +202,6 @@ class Machine:
         self.freed = 0      # weak references that CPython counts though ouro does not
         self.heard = [0] * 256  # callbacks of an object so far
         self.done = [False] * 256
-        self.saved = set()  # saved from being freed by saveall: their weak references were cleared
         self.has_refs = False
 
     def emit(self, name, a=0, b=0, c=0):
@@ -408,7 +407,7 @@ class Machine:
         alive = {number_of(thing): thing for thing in gc.get_objects() if type(thing) in OURS}
         for index, weak in enumerate(self.weak):
             number = self.weak_target[index]
-            if weak is not None and weak() is None and number in alive and number not in self.saved:
+            if weak is not None and weak() is None and number in alive:
                 self.weak[index] = weakref.ref(alive[number])
 
     def tell_collection(self, phase, info):
@@ -547,7 +546,8 @@ class Machine:
         self.op_state(0, 0, 0, 0, 0)
 
     def forget_saved(self, numbers):
-        self.saved |= numbers
+        """Weak references to what saveall has saved stay dead, whatever becomes of that."""
+        self.weak_target = [0 if number in numbers else number for number in self.weak_target]
         for index, weak in enumerate(self.weak_made):
             if weak is not None and number_of(weak()) in numbers:
                 self.weak_made[index] = lambda: None
