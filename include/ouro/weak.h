@@ -67,7 +67,7 @@ OURO_API ouro_ref ouro_finalizer_peek(ouro_finalizer *finalizer) OURO_ATTR_NEW;
 /* Shall it run at exit? True at first. */
 OURO_API void ouro_finalizer_set_atexit(ouro_finalizer *finalizer, bool at_exit);
 OURO_API bool ouro_finalizer_atexit(const ouro_finalizer *finalizer);
-/* Run all that are to run at exit, now; exit itself calls it. */
+/* Run all that are to run at exit, now; exit itself calls it, in the thread to which objects belong (in another, none run). */
 OURO_API void ouro_finalizers_run(void);
 
 OURO_END_DECLS

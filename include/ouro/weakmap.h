@@ -5,7 +5,9 @@
  *   ouro_weak_set     objects.
  *
  * They are objects themselves. Objects are compared by identity. A walk is safe whatever happens meanwhile: it shows every entry that
- * was there when it began and still is when its turn comes, once, and none of what was added later. */
+ * was there when it began and still is when its turn comes, once, and none of what was added later; in the order of adding, and without
+ * needing memory. What the walk calls must return to it. A value of ouro_weak_keys that leads to its own key keeps it alive. An object that is just dying counts
+ * until its entry has gone. From a thread to which objects do not belong, set and add give OURO_EINVAL. */
 #ifndef OURO_WEAKMAP_H
 #define OURO_WEAKMAP_H
 
@@ -48,7 +50,7 @@ OURO_API bool ouro_weak_set_has(const ouro_weak_set *set, const void *object);
 OURO_API bool ouro_weak_set_remove(ouro_weak_set *set, const void *object);
 
 /* Walk: `visit` gets each entry, alive for the length of the call, and returns 0 to go on. It may do anything. 0, OURO_ESTOP,
- * OURO_EINVAL, or OURO_ENOMEM (before the first call). */
+ * OURO_EINVAL. */
 OURO_API int ouro_weak_keys_each(ouro_weak_keys *map, int (*visit)(void *key, void *value, void *arg), void *arg);
 OURO_API int ouro_weak_values_each(ouro_weak_values *map, int (*visit)(const void *name, size_t length, void *value, void *arg),
                                    void *arg);

@@ -407,7 +407,7 @@ class Machine:
         alive = {number_of(thing): thing for thing in gc.get_objects() if type(thing) in OURS}
         for index, weak in enumerate(self.weak):
             number = self.weak_target[index]
-            if weak is not None and weak() is None and number in alive:
+            if number and weak is not None and weak() is None and number in alive:
                 self.weak[index] = weakref.ref(alive[number])
 
     def tell_collection(self, phase, info):

@@ -29,8 +29,8 @@ def make_program(seed, index):
     return program.generate(random.Random(f'{seed}/{index}'))
 
 
-class Crash(Exception):
-    """The twin ended, or hung; what it wrote to stderr."""
+class MirrorFails(Exception):
+    """A defect of mirror.py."""
 
 
 def split(output):
@@ -61,7 +61,7 @@ def run_mirror(one):
     try:
         return list(mirror.machine.run(one))
     except Exception as error:
-        raise SystemExit(f'run.py: the mirror fails: {error!r} in\n{one}')
+        raise MirrorFails(f'the mirror fails: {error!r} in\n{one}') from error
 
 
 def differs(twin, programs):
@@ -127,10 +127,16 @@ def explain(twin, seed, index, programs):
 
 def run_batch(job):
     """(first index, count, the lines of the first failure, events by kind) of a batch."""
-    twin, seed, first, count = job
+    kinds = collections.Counter()
+    try:
+        return compare_batch(*job, kinds)
+    except MirrorFails as error:
+        return *job[2:], str(error).splitlines(), kinds
+
+
+def compare_batch(twin, seed, first, count, kinds):
     programs = [make_program(seed, first + i) for i in range(count)]
     told, wrong = run_twin(twin, programs)
-    kinds = collections.Counter()
     for number, one in enumerate(programs):
         expected = run_mirror(one)
         kinds.update(event >> 24 for event in expected)
