@@ -51,6 +51,7 @@ enum ouro_error {
   OURO_EBUSY = -3,   /* too late or too early for this call */
   OURO_ESYSTEM = -4, /* a system call failed; `errno` says why */
   OURO_ESTOP = -5,   /* a visitor asked to stop */
+  OURO_EPERM = -6,   /* objects belong to another thread */
 };
 
 /* One sentence for a code; "unknown error" for any other number. Never NULL; static.

@@ -34,7 +34,7 @@ static inline void ouro_safepoint(void) {
 }
 
 /* Collect `generation` and all younger ones, now, also while automatic collection is disabled.
- * Returns the number of objects found to be garbage, uncollectable ones included; 0 inside another collection; OURO_EINVAL. Memory that
+ * Returns the number of objects found to be garbage, uncollectable ones included; 0 inside another collection; OURO_EINVAL, OURO_EPERM. Memory that
  * the collector lacks for its own tables makes it keep garbage, not fail.
  * Calls:   finalizers, callbacks of weak references, releases, and functions of ouro_gc_callback_add.
  * Cost:    O(objects of the generations and their references). */
@@ -86,7 +86,7 @@ OURO_API bool ouro_gc_is_tracked(const void *object);
 OURO_API bool ouro_gc_is_finalized(const void *object);
 
 /* Stop, and start again, to watch one object: for who knows that it is in no cycle. Tracking an object puts it in generation 0; of a
- * type that is never tracked: OURO_EINVAL. */
+ * type that is never tracked: OURO_EINVAL. A deferred object stays tracked. */
 OURO_API void ouro_gc_untrack(void *object);
 OURO_API int ouro_gc_track(void *object);
 

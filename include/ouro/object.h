@@ -22,8 +22,9 @@
  *   4. Change a slot with ouro_setref, ouro_clear or ouro_steal, or while nobody else can see the object.
  *
  * Threads: objects belong to the first thread that makes one. Another thread is refused: what makes something gives NULL and errno
- * EPERM, and what counts ends in the fatal handler (OURO_FATAL_WRONG_THREAD). When that thread ends, the next one that makes an object
- * takes them over. The counts are laid out for many threads already (biased counts: Choi, Shull, Torrellas, PACT 2018). */
+ * EPERM, what counts ends in the fatal handler (OURO_FATAL_WRONG_THREAD), and what looks at objects or sets the collector gives OURO_EPERM
+ * or does nothing. When that thread ends, the next one that makes an object takes them over; but not in a process that another thread has
+ * forked, where it cannot end. The counts are laid out for many threads already (biased counts: Choi, Shull, Torrellas, PACT 2018). */
 #ifndef OURO_OBJECT_H
 #define OURO_OBJECT_H
 
@@ -336,7 +337,7 @@ OURO_API bool ouro_is_immortal(const void *object);
 #define OURO_IMMORTAL_OBJECT(type_) {1, 0, ((uint64_t)OURO__IMMORTAL << 48) + (uint64_t)(uintptr_t)(type_)}
 
 /* Deferred counting, for what every thread will touch (types, functions, interned names): the object is not freed the moment its count
- * reaches zero, but by the next full collection that finds nothing that refers to it.
+ * reaches zero, but by the next collection of generation 2 that finds nothing that refers to it. It stays tracked.
  * Errors: OURO_EINVAL where the type is not tracked (see OURO_TYPE_TRACKED), or the object is immortal or deferred already. */
 OURO_API int ouro_defer(void *object);
 OURO_API bool ouro_is_deferred(const void *object);
@@ -346,7 +347,8 @@ OURO_API bool ouro_is_deferred(const void *object);
 typedef int (*ouro_object_fn)(void *object, void *arg);
 
 /* Call `visit` for every live object, whatever its type, in the order of addresses; it returns 0 to go on. It must not make or release
- * objects. Objects that it refers to are borrowed. Returns 0, OURO_ESTOP or OURO_EINVAL. */
+ * objects. Objects that it refers to are borrowed. Those that a collection is just taking apart are not shown.
+ * Returns 0, OURO_ESTOP, OURO_EINVAL or OURO_EPERM. */
 OURO_API int ouro_each_object(ouro_object_fn visit, void *arg);
 
 typedef struct ouro_type_stats {

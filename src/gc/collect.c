@@ -129,7 +129,8 @@ static ptrdiff_t collect_generation(int generation, bool was_due) {
 
 ptrdiff_t ouro_gc_collect(int generation) {
   if (generation < 0 || generation >= OURO_GENERATIONS) return OURO_EINVAL;
-  if (ouro__gc.collecting || !ouro__attached()) return 0;
+  if (!ouro__attached()) return OURO_EPERM;
+  if (ouro__gc.collecting) return 0;
   return collect_generation(generation, false);
 }
 
@@ -149,6 +150,7 @@ void ouro__safepoint_slow(void) {
 
 bool ouro_gc_enable(void) {
   bool before = !ouro__gc.disabled;
+  if (!ouro__attached()) return before;
   ouro__gc.disabled = false;
   ouro__gc_set_limit();
   return before;
@@ -156,6 +158,7 @@ bool ouro_gc_enable(void) {
 
 bool ouro_gc_disable(void) {
   bool before = !ouro__gc.disabled;
+  if (!ouro__attached()) return before;
   ouro__gc.disabled = true;
   ouro__gc_set_limit();
   return before;
@@ -165,6 +168,7 @@ bool ouro_gc_is_enabled(void) { return !ouro__gc.disabled; }
 
 int ouro_gc_set_threshold(const int threshold[OURO_GENERATIONS]) {
   if (!threshold || threshold[0] < 0 || threshold[1] < 0 || threshold[2] < 0) return OURO_EINVAL;
+  if (!ouro__attached()) return OURO_EPERM;
   memcpy(ouro__gc.threshold, threshold, sizeof ouro__gc.threshold);
   ouro__gc.exact = true;
   ouro__gc.patience = 0;
@@ -182,6 +186,7 @@ void ouro_gc_get_count(int count[OURO_GENERATIONS]) {
 void ouro_gc_get_stats(ouro_gc_stats stats[OURO_GENERATIONS]) { memcpy(stats, ouro__gc.stats, sizeof ouro__gc.stats); }
 
 void ouro_gc_set_stress(int level) {
+  if (!ouro__attached()) return;
   ouro__gc.stress = level < 0 ? 0 : level;
   ouro__gc.stress_set = true;
   ouro__gc_set_limit();

@@ -173,6 +173,7 @@ typedef struct marker {
   ouro_visitor visitor; /* first: the visit function finds the marker by it */
   reached *stack;
   size_t depth, room;
+  bool full;            /* all objects are looked at */
   bool fetch;           /* the set is larger than the cache */
   bool pending;         /* some object is OURO_STATE_PENDING */
   size_t marked;
@@ -248,20 +249,35 @@ static void reach_word(ouro_visitor *visitor, uintptr_t *word, void *object, uin
 
 typedef struct search {
   ouro_visitor visitor;
+  size_t shown;
   bool found;
 } search;
 
 static void find_tracked(ouro_visitor *visitor, uintptr_t *word, void *object, uintptr_t empty) {
+  search *it = (search *)(void *)visitor;
   (void)word;
   (void)empty;
-  if (ouro__has(object, OURO_TRACKED)) ((search *)(void *)visitor)->found = true;
+  it->shown++;
+  if (ouro__has(object, OURO_TRACKED)) it->found = true;
 }
 
-/* What never changes and holds nothing that is watched can be in no cycle. */
+/* How many slots there are, as far as can be told: of a visit function, one at least. */
+static size_t slots_of(const ouro_object *object) {
+  const ouro_type *type = ouro_type_of(object);
+  const ouro__slots *more = type->ouro__derived.more;
+  size_t count = type->ouro__derived.slots;
+  for (uint32_t i = 0; i < type->ouro__derived.runs; i++) count += more[i].slots;
+  if (type->ouro__derived.flags & OURO_D_ITEMS) count += ouro__items(object);
+  return count + (type->ouro__derived.flags & OURO_D_VISIT ? 1 : 0);
+}
+
+/* What never changes and holds nothing that is watched can be in no cycle. An empty slot may still be filled: the object is being made.
+ * What is deferred must stay in sight. */
 static OURO_NOINLINE void untrack_if_harmless(ouro_object *object, uint8_t *state) {
-  search it = {{find_tracked}, false};
+  search it = {{find_tracked}, 0, false};
+  if (ouro_is_deferred(object) || ouro__traits(object) & OURO_D_KEPT) return;
   ouro__visit_all(object, &it.visitor);
-  if (it.found) return;
+  if (it.found || it.shown < slots_of(object)) return;
   object->ouro__word &= ~(uint64_t)OURO_TRACKED;
   *state = OURO_STATE_UNTRACKED;
 }
@@ -308,11 +324,21 @@ static inline reached take_fetched(marker *it) {
 
 /* Look through what waits, as long as it is more than the queue holds with ease. */
 static inline void drain(marker *it, ouro__map m, unsigned leave) {
-  if (!it->fetch) {
-    while (it->depth) look_through(it, m, it->stack[--it->depth]);
-    leave = 0; /* what the stack had no room for */
+  if (it->fetch) {
+    while (it->waiting > leave) look_through(it, m, take_fetched(it));
+    return;
   }
-  while (it->waiting > leave) look_through(it, m, take_fetched(it));
+  for (;;) { /* what the stack has no room for is in the queue */
+    while (it->depth) look_through(it, m, it->stack[--it->depth]);
+    if (!it->waiting) return;
+    look_through(it, m, take_fetched(it));
+  }
+}
+
+/* All of it. */
+static void drain_all(marker *it, ouro__map m) {
+  drain(it, m, 0);
+  OURO_INVARIANT(it->depth == 0 && it->waiting == 0);
 }
 
 static OURO_COLD void judge_stranger(ouro_object *object, uint8_t *state) {
@@ -327,13 +353,18 @@ static OURO_COLD void judge_stranger(ouro_object *object, uint8_t *state) {
 
 static void remember_root(marker *it, ouro_object *object);
 
+/* What is deferred goes by a collection of all objects alone. */
+static OURO_NOINLINE uint32_t held_in(const marker *it, const ouro_object *object) {
+  return ouro_is_deferred(object) && !it->full ? UINT32_MAX : ouro__held(object);
+}
+
 /* An object of the set that nothing has reached yet. */
 static inline void judge(marker *it, ouro__map m, ouro_object *object, uint8_t *state) {
   if (OURO_UNLIKELY(!is_member(object))) {
     judge_stranger(object, state);
     return;
   }
-  uint32_t inside = *state, held = is_usual(object) ? object->ouro__count : ouro__held(object);
+  uint32_t inside = *state, held = is_usual(object) ? object->ouro__count : held_in(it, object);
   if (OURO_UNLIKELY(inside == OURO_STATE_MANY)) { /* not now */
     it->many++;
     it->traits |= ouro__traits(object);
@@ -357,6 +388,7 @@ static void start(marker *it) {
   it->depth = it->marked = it->many = 0;
   it->room = STACK_FIRST;
   it->fetch = true;
+  it->full = false;
   it->pending = it->untrack = it->weak = it->remember = false;
   it->known = NULL;
   it->first = it->waiting = it->traits = 0;
@@ -390,7 +422,7 @@ static OURO_NOINLINE void mark_set(marker *it, ouro__scope scope) {
       if (!ouro__no_members(state)) mark_eight(it, m, first, size, state);
     }
   }
-  drain(it, m, 0);
+  drain_all(it, m);
 }
 
 /* Where the stack could not grow, objects wait: as long as there are some, walk again. */
@@ -404,7 +436,7 @@ static void mark_pending(marker *it, ouro__scope scope) {
         if (side->state[i] == OURO_STATE_PENDING) judge_pending(it, m, ouro__object_at(unit, side, i), &side->state[i]);
       }
     }
-    drain(it, m, 0);
+    drain_all(it, m);
   }
 }
 
@@ -441,7 +473,7 @@ static void count_its_references(marker *it, numbers *table, ouro_object *object
 
 static void judge_many(marker *it, numbers *table, ouro_object *object, uint8_t *state) {
   if (*state != OURO_STATE_MANY) return;
-  uint64_t held = ouro__held(object), inside = table->entries ? number_of(table, state)->count : 0;
+  uint64_t held = held_in(it, object), inside = table->entries ? number_of(table, state)->count : 0;
   if (held == inside) return;
   if (held < inside) ouro__fatal_object(OURO_FATAL_COUNT_TOO_SMALL, object);
   remember_root(it, object);
@@ -454,7 +486,7 @@ static void mark_many(marker *it, ouro__scope scope) {
   numbers table = numbers_for(it->many, count_many);
   if (table.entries) each_unreached(it, &table, scope, count_its_references);
   each_unreached(it, &table, scope, judge_many);
-  drain(it, ouro__map_now(), 0);
+  drain_all(it, ouro__map_now());
   ouro_free(table.entries);
 }
 
@@ -539,7 +571,7 @@ static bool mark_from_known(marker *it, numbers *table) {
     look_through(it, m, reached_with(known.roots[i], 0));
     drain(it, m, AHEAD / 2);
   }
-  drain(it, m, 0);
+  drain_all(it, m);
   if (!it->pending) each_unreached(it, table, OURO_SCOPE_ALL, count_its_references);
   it->known = NULL;
   return !it->pending && all_are_held(table, m);
@@ -573,6 +605,7 @@ ouro__verdict ouro__test(ouro__scope scope, uint8_t lowest, uint8_t highest, uin
   ouro__verdict verdict = {0};
   marker it;
   start(&it);
+  it.full = scope == OURO_SCOPE_ALL;
   it.untrack = highest == OURO_STATE_YOUNG; /* not those that are just coming back */
   it.remember = it.untrack && lowest == OURO_STATE_OLD;
   enter_set(scope, lowest, highest);

@@ -16,6 +16,7 @@ static size_t callback_count;
 
 int ouro_gc_callback_add(ouro_gc_fn fn, void *arg) {
   if (!fn) return OURO_EINVAL;
+  if (!ouro__attached()) return OURO_EPERM;
   callback *more = ouro_realloc(callbacks, (callback_count + 1) * sizeof *more);
   if (!more) return OURO_ENOMEM;
   callbacks = more;
@@ -24,6 +25,7 @@ int ouro_gc_callback_add(ouro_gc_fn fn, void *arg) {
 }
 
 int ouro_gc_callback_remove(ouro_gc_fn fn, void *arg) {
+  if (!ouro__attached()) return OURO_EPERM;
   for (size_t i = 0; i < callback_count; i++) {
     if (callbacks[i].fn != fn || callbacks[i].arg != arg) continue;
     callback_count--;
@@ -124,6 +126,7 @@ size_t ouro_gc_garbage_count(void) { return garbage_count; }
 void *ouro_gc_garbage_at(size_t index) { return index < garbage_count ? garbage[index] : NULL; }
 
 void ouro_gc_garbage_clear(void) {
+  if (!ouro__attached()) return;
   ouro_object **list = garbage;
   size_t count = garbage_count;
   garbage = NULL; /* releasing may put more on the list */

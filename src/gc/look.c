@@ -9,7 +9,7 @@ bool ouro_gc_is_finalized(const void *object) { return ouro__has(object, OURO_FI
 void ouro_gc_untrack(void *object) {
   ouro_object *self = object;
   uint8_t *state = ouro__state(object);
-  if (!state || !ouro__has(self, OURO_TRACKED)) return;
+  if (!ouro__attached() || !state || !ouro__has(self, OURO_TRACKED) || ouro_is_deferred(object)) return;
   self->ouro__word &= ~(uint64_t)OURO_TRACKED;
   if (*state >= OURO_STATE_OLD || *state == OURO_STATE_FROZEN) *state = OURO_STATE_UNTRACKED;
 }
@@ -17,6 +17,7 @@ void ouro_gc_untrack(void *object) {
 int ouro_gc_track(void *object) {
   ouro_object *self = object;
   uint8_t *state = ouro__state(object);
+  if (!ouro__attached()) return OURO_EPERM;
   if (!state || !(ouro__traits(self) & OURO_D_CONTAINER)) return OURO_EINVAL;
   if (ouro__has(self, OURO_TRACKED)) return OURO_OK;
   self->ouro__word |= OURO_TRACKED;
@@ -34,6 +35,7 @@ typedef struct asking {
 
 /* Call `visit` for the tracked objects whose state lies between two; those that a running collection has condemned are hidden. */
 static int each_tracked(uint8_t lowest, uint8_t highest, ouro_object_fn visit, void *arg) {
+  if (!ouro__may_look()) return OURO_EPERM;
   for (size_t unit = ouro__first_unit(OURO_SCOPE_ALL); unit != OURO_UNIT_END; unit = ouro__next_unit(OURO_SCOPE_ALL, unit)) {
     const ouro__side *side = &ouro__hot_sides[unit];
     for (unsigned i = 0; side->state && i < side->numbers; i++) {
@@ -100,6 +102,7 @@ static void show_referent(ouro_visitor *visitor, uintptr_t *word, void *object, 
 int ouro_gc_get_referents(void *const *objects, size_t count, ouro_object_fn visit, void *arg) {
   referents it = {{show_referent}, {visit, arg}, false};
   if (!visit || (count && !objects)) return OURO_EINVAL;
+  if (!ouro__may_look()) return OURO_EPERM;
   for (size_t i = 0; i < count && !it.stopped; i++) ouro__visit_all(objects[i], &it.visitor);
   return it.stopped ? OURO_ESTOP : OURO_OK;
 }
@@ -116,10 +119,13 @@ static void change_all(uint8_t lowest, uint8_t highest, uint8_t to) {
 }
 
 void ouro_gc_freeze(void) {
+  if (!ouro__attached()) return;
   change_all(OURO_STATE_OLD, OURO_STATE_YOUNG, OURO_STATE_FROZEN);
   ouro__at.made = ouro__gc.count[1] = ouro__gc.count[2] = 0;
 }
-void ouro_gc_unfreeze(void) { change_all(OURO_STATE_FROZEN, OURO_STATE_FROZEN, OURO_STATE_OLD); }
+void ouro_gc_unfreeze(void) {
+  if (ouro__attached()) change_all(OURO_STATE_FROZEN, OURO_STATE_FROZEN, OURO_STATE_OLD);
+}
 
 static int add_one(void *object, void *arg) {
   (void)object;

@@ -105,7 +105,9 @@ static size_t free_trash_of(size_t unit, const ouro__side *side) {
 
 void ouro__sweep(ouro__scope scope) {
   size_t freed = 0;
+  ouro__sweeping = true;
   release_all(scope);
+  ouro__sweeping = false;
   for (size_t unit = ouro__first_unit(scope), next; unit != OURO_UNIT_END; unit = next) {
     freed += free_trash_of(unit, &ouro__hot_sides[unit]);
     next = ouro__next_unit(scope, unit);

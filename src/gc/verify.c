@@ -79,6 +79,12 @@ static bool may_be_static(const void *object) {
   return sane && ouro__unit_number(object) >= ouro__hot_units && ouro_is_immortal(object);
 }
 
+/* Condemned by the collection that runs just now, and hidden from walks. */
+static bool is_condemned(const void *object) {
+  const uint8_t *state = ouro__gc.collecting ? ouro__state(object) : NULL;
+  return state && *state == OURO_STATE_TRASH;
+}
+
 static void remember(verifier *it, uintptr_t *word) {
   if (it->words_count == it->words_room) {
     size_t room = it->words_room ? it->words_room * 2 : 64;
@@ -100,7 +106,7 @@ static void check_reference(ouro_visitor *visitor, uintptr_t *word, void *object
   remember(it, word);
   if (is_known(it, object)) {
     place_of(it->table, it->mask, object)->found++;
-  } else if (!may_be_static(object)) {
+  } else if (!may_be_static(object) && !is_condemned(object)) {
     complain(it, "a reference to what is no live object", object, it->from);
   }
 }
@@ -201,6 +207,10 @@ size_t ouro_gc_verify(char *text, size_t text_size) {
   const char *why = NULL;
   const void *where = NULL;
   if (text && text_size) *text = 0;
+  if (!ouro__may_look()) {
+    complain(&it, "objects belong to another thread", NULL, NULL);
+    return SIZE_MAX;
+  }
   ouro_each_object(learn, &it);
   for (size_t i = 0; it.table && i <= it.mask && !it.failed; i++) {
     if (it.table[i].object) check_object(&it, it.table[i].object);

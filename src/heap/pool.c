@@ -39,7 +39,8 @@ static uint64_t granules_not_here(const ouro__run *run) {
 
 /* A multiple of eight, so that they can be looked at eight at a time. */
 static unsigned side_numbers(const ouro__pool *pool) {
-  return pool->units == 1 ? (unsigned)ouro__round_up(pool->blocks, 8) : OURO_SIDE_NUMBERS;
+  size_t numbers = (OURO_UNIT_BYTES - 1) / pool->size + 1; /* of any offset, also behind the last block */
+  return pool->units == 1 ? (unsigned)ouro__round_up(numbers, 8) : OURO_SIDE_NUMBERS;
 }
 
 static bool side_new(ouro__pool *pool) {

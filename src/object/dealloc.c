@@ -48,8 +48,8 @@ static inline void release_run(ouro_object *object, size_t first, size_t slots) 
   }
 }
 
-static inline void free_block(ouro_object *object, uint32_t distance) {
-  ouro__at.made -= (ouro__at.made > 0) & ouro__has(object, OURO_TRACKED); /* before another object may lie there */
+static inline void free_block(ouro_object *object, unsigned traits, uint32_t distance) {
+  ouro__at.made -= (ouro__at.made > 0) & (traits / OURO_D_CONTAINER & 1); /* before another object may lie there */
   if (OURO_LIKELY(distance != 0)) {
     ouro__object_free(distance, object);
   } else {
@@ -115,7 +115,7 @@ static OURO_NOINLINE void complex_now(ouro_object *object) {
   }
   if (traits & OURO_D_RELEASE) release_others(type, object);
   leave();
-  free_block(object, ouro__has(object, OURO_ODD) ? 0 : type->ouro__derived.distance);
+  free_block(object, traits, ouro__has(object, OURO_ODD) ? 0 : type->ouro__derived.distance);
   if (traits & OURO_D_RUNTIME) ouro__type_left(type);
 }
 
@@ -135,7 +135,7 @@ static inline void now(ouro_object *object) {
     with_slots_now(object, type, i);
     return;
   }
-  free_block(object, type->ouro__derived.distance);
+  free_block(object, type->ouro__derived.flags, type->ouro__derived.distance);
 }
 
 /* The slots from number `next` on. What goes with them goes without a call in between, where it has no slots itself. */
@@ -157,7 +157,7 @@ static OURO_NOINLINE void with_slots_now(ouro_object *object, const ouro_type *t
     }
   }
   leave();
-  free_block(object, type->ouro__derived.distance);
+  free_block(object, type->ouro__derived.flags, type->ouro__derived.distance);
 }
 
 void ouro__dealloc(void *dying) {

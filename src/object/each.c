@@ -7,6 +7,8 @@
 
 /* ---------------------------------------------------------------- the walk */
 
+bool ouro__sweeping;
+
 typedef struct walk {
   ouro_object_fn visit;
   void *arg;
@@ -20,7 +22,7 @@ static int show_if_live(void *block, void *arg) {
 static int walk_side(size_t unit, walk *state) {
   const ouro__side *side = &ouro__hot_sides[unit];
   for (unsigned number = 0; side->state && number < side->numbers; number++) {
-    if (side->state[number] == OURO_STATE_NONE) continue;
+    if (side->state[number] == OURO_STATE_NONE || (ouro__sweeping && side->state[number] == OURO_STATE_TRASH)) continue;
     int result = show_if_live(ouro__unit_start(unit) + (size_t)number * side->size, state);
     if (result) return result;
   }
@@ -30,6 +32,7 @@ static int walk_side(size_t unit, walk *state) {
 int ouro_each_object(ouro_object_fn visit, void *arg) {
   walk state = {visit, arg};
   if (!visit) return OURO_EINVAL;
+  if (!ouro__may_look()) return OURO_EPERM;
   for (size_t unit = 0; unit < ouro__units_end(); unit++) {
     int result = ouro__hot_sides[unit].state ? walk_side(unit, &state) : ouro__each_acyclic_block(unit, show_if_live, &state);
     if (result) return result;
@@ -241,6 +244,7 @@ static void write_sample(report *state, const sample *it) {
 
 ptrdiff_t ouro_leaks_report(int (*write)(void *arg, const char *text, size_t length), void *arg) {
   if (!write) return OURO_EINVAL;
+  if (!ouro__may_look()) return OURO_EPERM;
   report *state = ouro_calloc(1, sizeof *state);
   if (!state) return OURO_ENOMEM;
   *state = (report){.visitor = {note_reference}, .write = write, .arg = arg};

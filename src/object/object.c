@@ -24,11 +24,14 @@ static pthread_key_t leave_key;
 static pthread_once_t leave_once = PTHREAD_ONCE_INIT;
 static bool leave_key_made;
 
+static _Thread_local bool has_left; /* nothing would call leave() for it once more */
+
 /* The thread ends. Destructors of other keys may still release objects: this one lets them go first, as long as it may. */
 static void leave(void *rounds) {
   uintptr_t round = (uintptr_t)rounds;
   if (round < PTHREAD_DESTRUCTOR_ITERATIONS - 1 && pthread_setspecific(leave_key, (void *)(round + 1)) == 0) return;
   made_before = ouro__at.made;
+  has_left = true;
   ouro__at.id = OURO__NO_THREAD;
   ouro__at.limit = INT32_MAX;
   ouro_thread_flush(); /* see ouro_new */
@@ -41,7 +44,7 @@ static void make_leave_key(void) { leave_key_made = pthread_key_create(&leave_ke
 bool ouro__attach(void) {
   pthread_once(&leave_once, make_leave_key);
   uint32_t expected = 0;
-  if (!leave_key_made || !ouro__cas_acquire(&belongs, &expected, 1)) {
+  if (!leave_key_made || has_left || !ouro__cas_acquire(&belongs, &expected, 1)) {
     errno = EPERM;
     return false;
   }
@@ -53,6 +56,8 @@ bool ouro__attach(void) {
   ouro__collector_start();
   return true;
 }
+
+bool ouro__may_look(void) { return ouro__at.id != OURO__NO_THREAD || ouro__load_acquire(&belongs) == 0; }
 
 /* ---------------------------------------------------------------- making */
 

@@ -60,6 +60,7 @@ enum {
   OURO_D_IMMUTABLE = 1u << 9,
   OURO_D_UNCOLLECTABLE = 1u << 10,
   OURO_D_RELEASED = 1u << 11,     /* its maker has let it go */
+  OURO_D_KEPT = 1u << 12,         /* OURO_TYPE_TRACKED: never untracked by the collector */
   /* Deallocation is more than emptying one run of slots. */
   OURO_D_COMPLEX = OURO_D_FINALIZE | OURO_D_RELEASE | OURO_D_VISIT | OURO_D_VAR | OURO_D_RUNS | OURO_D_RUNTIME,
   /* Its references are more than one run of slots. */
@@ -145,8 +146,14 @@ static inline void ouro__list_unit(size_t unit, unsigned list) {
 /* The collector's (gc/collect.c): objects begin to be. Called for each thread that attaches. */
 void ouro__collector_start(void);
 
+/* Condemned objects are being taken apart: nobody may see them any more, not even a walk. */
+extern bool ouro__sweeping;
+
 /* Make this thread the one to which objects belong, if no other is; false: errno EPERM. */
 bool ouro__attach(void);
+
+/* Is it this thread's, or nobody's just now? Looking does not make it this thread's. */
+bool ouro__may_look(void);
 
 static inline bool ouro__attached(void) { return OURO_LIKELY(ouro__at.id != OURO__NO_THREAD) || ouro__attach(); }
 

@@ -126,6 +126,7 @@ static unsigned traits_of(const ouro_type *type) {
   if (flags & OURO_TYPE_ITEMS) traits |= OURO_D_ITEMS;
   if (type->item_size) traits |= OURO_D_VAR;
   if (flags & OURO_TYPE_IMMUTABLE) traits |= OURO_D_IMMUTABLE;
+  if (flags & OURO_TYPE_TRACKED) traits |= OURO_D_KEPT;
   if (flags & OURO_TYPE_UNCOLLECTABLE) traits |= OURO_D_UNCOLLECTABLE;
   return traits;
 }

@@ -312,8 +312,9 @@ static void rings_with_extra_bytes_are_found(void **state) {
   }
 }
 
-/* ---------------------------------------------------------------- wide objects: whatever the collector keeps of what it has
- * still to look at */
+/* ---------------------------------------------------------------- wide objects
+ *
+ * Whatever the collector keeps of what it has still to look at. */
 
 /* Wide objects behind each other, all held by one; each collection finds nothing, and then everything. */
 static void check_widths(size_t width, size_t at, size_t filler) {

@@ -105,8 +105,10 @@ def make_op(rng, mode, weights):
 
 
 def generate(rng):
+    """A program. Some collect everything again and again, with little happening in between."""
     mode = rng.randrange(2)
     weights = [WEIGHTS[name] * rng.choice((0.3, 1, 1, 3)) for name in NAMES]
+    full = 0.3 if rng.random() < 0.2 else 0
     ops, made = [], 0
     first = rng.randrange(2, ROOTS + 1)
     for index in range(first + rng.randrange(6, rng.choice((20, 50, 90)))):
@@ -115,6 +117,8 @@ def generate(rng):
         made += OPS[op[0]] in ('make', 'ref', 'fin', 'fin_atexit')
         if made < MOST_OBJECTS:
             ops.append(op)
+        if rng.random() < full and index >= first:
+            ops.append([CODE['collect'], 2, 0, 0, 0, 0])
     return Program(mode, ops)
 
 # What a run of a program tells, in both twins: a list of events, each of a code and three numbers below 256.

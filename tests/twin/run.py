@@ -10,6 +10,7 @@ shrunk: operations are left out as long as they still differ. What is left is pr
 
 import argparse
 import collections
+import concurrent.futures
 import itertools
 import multiprocessing
 import random
@@ -191,8 +192,9 @@ def main():
         show_one(twin, told.seed, told.only)
         return 0
     jobs = [(twin, told.seed, first, min(BATCH, told.programs - first)) for first in range(0, told.programs, BATCH)]
-    with multiprocessing.get_context('fork').Pool(told.jobs, mirror.start) as pool:
-        return 0 if report(pool.imap(run_batch, jobs), len(jobs), told.seed) else 1
+    fork = multiprocessing.get_context('fork')
+    with concurrent.futures.ProcessPoolExecutor(told.jobs, fork, mirror.start) as pool:
+        return 0 if report(pool.map(run_batch, jobs), len(jobs), told.seed) else 1
 
 
 if __name__ == '__main__':

@@ -149,6 +149,10 @@ static ouro_type types[KINDS] = {
     [EMPTY] = {.name = "empty", .size = sizeof(leaf), .flags = OURO_TYPE_TRACKED, .finalize = finalize},
 };
 
+/* Python's None, in tuples: an immutable object that has an empty slot is still being made. */
+static ouro_type none_type = {.name = "none", .size = sizeof(ouro_object)};
+static ouro_object none = OURO_IMMORTAL_OBJECT(&none_type);
+
 static bool is_ref(const void *object) { return ouro_type_of(object) == &ouro_weak_callback_type; }
 
 /* KINDS for what is none of them. */
@@ -196,7 +200,7 @@ static size_t slots_of(const void *object) {
 static void *get(void *object, size_t index) {
   enum kind kind = kind_of(object);
   if (kind == TAGGED) return (void *)(((tagged *)object)->word[index] & ~(uintptr_t)1);
-  if (kind == TUPLE) return ((tuple *)object)->item[index];
+  if (kind == TUPLE) return ((tuple *)object)->item[index] == &none ? NULL : ((tuple *)object)->item[index];
   if (!has_items(kind)) return ((fixed *)object)->slot[index];
   list *l = object;
   return index == 0 ? l->slot : l->item[index - 1];
@@ -434,7 +438,8 @@ static size_t take_number(void) { return (size_t)++next_number; }
 static void fill_tuple(tuple *made, size_t first) {
   for (size_t i = 0; i < made->base.count; i++) {
     void *item = roots[(first + i) % ROOTS];
-    ouro_setref(&made->item[i], item && (kind_of(item) == TUPLE || kind_of(item) == LEAF_FINAL) ? NULL : item);
+    bool fits = item && kind_of(item) != TUPLE && kind_of(item) != LEAF_FINAL;
+    ouro_setref(&made->item[i], fits ? item : &none);
   }
 }
 
