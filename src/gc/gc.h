@@ -1,6 +1,7 @@
 /* gc/gc.h - the collector, to itself and the layers above.
  *
  *   collect.c  generations: when, and what is counted about it          count.c    the exact test: what of a set is garbage
+ *   mark.h     what is reached from where                              known.c    a shorter way for all objects
  *   garbage.c  what happens to garbage, in order                       sweep.c    to plain garbage: a shorter way
  *   look.c     what programs may ask, and freezing
  *   debug.c    callbacks, debug flags, the garbage list                 verify.c   the checker of all objects

@@ -427,6 +427,97 @@ static void random_graphs_agree_with_marking(void **state) {
   }
 }
 
+/* A graph that changes between collections of everything, one after the other: roots come and go, move into slots and out of
+ * them. Where a collection begins with what it learned in the one before, this is what it must not be deceived by. */
+static void set_edge(cell **nodes, int (*edges)[EDGES], int from, int slot, int to) {
+  ouro_slot slots[EDGES] = {&nodes[from]->a, &nodes[from]->b, &nodes[from]->c};
+  edges[from][slot] = to;
+  ouro_setref(slots[slot], to >= 0 ? nodes[to] : NULL);
+}
+
+static void change_graph(test_rng *rng, cell **nodes, int (*edges)[EDGES], bool *rooted, const bool *there) {
+  int at = (int)test_below(rng, NODES);
+  int other = (int)test_below(rng, NODES);
+  if (!there[at] || !there[other]) {
+    return;
+  }
+  switch (test_below(rng, 4)) {
+  case 0:
+    set_edge(nodes, edges, at, (int)test_below(rng, EDGES), other);
+    break;
+  case 1:
+    set_edge(nodes, edges, at, (int)test_below(rng, EDGES), -1);
+    break;
+  case 2: /* a root moves into a slot */
+    if (rooted[other]) {
+      set_edge(nodes, edges, at, (int)test_below(rng, EDGES), other);
+      rooted[other] = false;
+      drop(nodes[other]);
+    }
+    break;
+  default:
+    if (!rooted[other]) {
+      ouro_incref(nodes[other]);
+      rooted[other] = true;
+    }
+    break;
+  }
+}
+
+/* The model: who is not reached from a root goes, at once or with the collection. */
+static void forget_unreached(int (*edges)[EDGES], const bool *rooted, bool *there) {
+  static bool reached[NODES];
+  count_reached((const int(*)[EDGES])edges, rooted, reached);
+  for (int i = 0; i < NODES; i++) {
+    there[i] = there[i] && reached[i];
+  }
+}
+
+static void collections_in_a_row_agree_with_marking(void **state) {
+  (void)state;
+  static cell *nodes[NODES];
+  static int edges[NODES][EDGES];
+  static bool rooted[NODES], there[NODES];
+  test_rng rng = {4711};
+  for (size_t round = 0; round < test_count(60, 10); round++) {
+    size_t before = test_live();
+    build_graph(&rng, nodes, edges);
+    for (int i = 0; i < NODES; i++) {
+      rooted[i] = there[i] = true;
+    }
+    for (size_t step = 0; step < 60; step++) {
+      size_t changes = test_below(&rng, 8);
+      for (size_t i = 0; i < changes; i++) {
+        change_graph(&rng, nodes, edges, rooted, there);
+        forget_unreached(edges, rooted, there);
+      }
+      int lost = (int)test_below(&rng, NODES);
+      if (rooted[lost]) {
+        rooted[lost] = false;
+        drop(nodes[lost]);
+      }
+      forget_unreached(edges, rooted, there);
+      ouro_gc_collect(test_below(&rng, 8) > 0 ? 2 : (int)test_below(&rng, 2));
+      if (test_below(&rng, 4) > 0) {
+        ouro_gc_collect(2);
+        size_t left = 0;
+        for (int i = 0; i < NODES; i++) {
+          left += there[i];
+        }
+        assert_int_equal(test_live() - before, left);
+      }
+    }
+    OBJECTS_ARE_SOUND();
+    for (int i = 0; i < NODES; i++) {
+      if (rooted[i]) {
+        drop(nodes[i]);
+      }
+    }
+    ouro_gc_collect(2);
+    assert_int_equal(test_live(), before);
+  }
+}
+
 /* ---------------------------------------------------------------- wrong counts */
 
 static cell *victim;
@@ -476,6 +567,7 @@ int main(void) {
       OBJECT_TEST(objects_of_every_width_are_looked_through),
       OBJECT_TEST(wide_objects_among_very_many_are_looked_through),
       OBJECT_TEST(random_graphs_agree_with_marking),
+      OBJECT_TEST(collections_in_a_row_agree_with_marking),
       OBJECT_TEST(a_count_below_the_references_found_is_fatal),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

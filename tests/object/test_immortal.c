@@ -343,6 +343,58 @@ static void a_type_without_references_may_be_tracked_to_be_deferred(void **state
   assert_false(test_is_live(self));
 }
 
+static void only_a_collection_of_all_frees_a_deferred_object(void **state) {
+  (void)state;
+  static const int often[OURO_GENERATIONS] = {1, 1000, 1000};
+  cell *self = cell_new(1);
+  cell *ring = cell_ring(&cell_type, 3, 2);
+  assert_int_equal(ouro_defer(self), OURO_OK);
+  assert_int_equal(ouro_defer(in_a(ring)), OURO_OK);
+  drop(self);
+  drop(ring);
+  assert_int_equal(ouro_gc_collect(0), 0);
+  assert_int_equal(ouro_gc_set_threshold(often), OURO_OK);
+  list *more = list_new(1);
+  list *still_more = list_new(1);
+  ouro_safepoint();
+  assert_int_equal(ouro_gc_collect(1), 0);
+  assert_string_equal(test_log(), "");
+  assert_int_equal(self->number, 1); /* it may be looked at as long as no collection of all comes between */
+  OBJECTS_ARE_SOUND();
+  assert_int_equal(ouro_gc_collect(2), 4);
+  assert_string_equal(test_log_sorted(), "-1 -2 -3 -4");
+  drop(more);
+  drop(still_more);
+}
+
+static ouro_type watched_tuple_type = {.name = "watched-tuple",
+                                       .size = sizeof(list),
+                                       .item_size = sizeof(void *),
+                                       .flags = OURO_TYPE_ITEMS | OURO_TYPE_IMMUTABLE | OURO_TYPE_TRACKED};
+
+static void what_is_deferred_stays_tracked(void **state) {
+  (void)state;
+  leaf *item = leaf_new(1);
+  list *tuple = tuple_of(item, NULL, NULL);
+  list *watched = list_of(&watched_tuple_type, 1);
+  cell *self = cell_new(2);
+  list_put(watched, 0, item);
+  drop(item);
+  assert_int_equal(ouro_defer(tuple), OURO_OK);
+  assert_int_equal(ouro_defer(self), OURO_OK);
+  ouro_gc_untrack(self);
+  ouro_gc_collect(2);
+  assert_true(ouro_gc_is_tracked(tuple)); /* though it is immutable, and holds nothing that is tracked */
+  assert_true(ouro_gc_is_tracked(self));
+  assert_true(ouro_gc_is_tracked(watched)); /* as its type says */
+  assert_int_equal(ouro_defer(watched), OURO_OK);
+  drop(tuple);
+  drop(self);
+  drop(watched);
+  assert_int_equal(ouro_gc_collect(2), 3);
+  assert_string_equal(test_log_sorted(), "-1 -2");
+}
+
 static void a_deferred_object_that_is_resurrected_lives_on(void **state) {
   (void)state;
   cell *self = cell_of(&final_type, 1);
@@ -440,6 +492,8 @@ int main(void) {
       OBJECT_TEST(weak_references_to_a_deferred_object_die_with_it),
       OBJECT_TEST(only_what_is_tracked_and_counted_may_be_deferred),
       OBJECT_TEST(a_type_without_references_may_be_tracked_to_be_deferred),
+      OBJECT_TEST(only_a_collection_of_all_frees_a_deferred_object),
+      OBJECT_TEST(what_is_deferred_stays_tracked),
       OBJECT_TEST(a_deferred_object_that_is_resurrected_lives_on),
       OBJECT_TEST(a_finalizer_may_defer_its_object),
       OBJECT_TEST(a_finalizer_may_make_its_object_immortal),

@@ -100,26 +100,73 @@ static void another_thread_counts_nothing(void **state) {
   drop(shared);
 }
 
-static void *try_to_collect(void *arg) {
+static int visit_nothing(void *object, void *arg) {
+  (void)object;
   (void)arg;
-  TEST_CHECK(ouro_gc_collect(2) <= 0);
+  TEST_CHECK(false);
+  return 1;
+}
+
+static int write_nothing(void *arg, const char *text, size_t length) {
+  (void)text;
+  (void)length;
+  return visit_nothing(NULL, arg);
+}
+
+static void hear_nothing(const ouro_gc_info *info, void *arg) {
+  (void)info;
+  visit_nothing(NULL, arg);
+}
+
+/* Every function that looks at objects, or sets the collector. */
+static void *try_all_else(void *arg) {
+  static const int threshold[OURO_GENERATIONS] = {1, 1, 1};
+  void *objects[] = {shared};
+  ouro_type_stats stats[4];
+  (void)arg;
+  TEST_CHECK(ouro_gc_collect(2) == OURO_EPERM);
+  TEST_CHECK(ouro_gc_set_threshold(threshold) == OURO_EPERM);
+  TEST_CHECK(ouro_gc_get_objects(-1, visit_nothing, NULL) == OURO_EPERM);
+  TEST_CHECK(ouro_gc_get_referrers(objects, 1, visit_nothing, NULL) == OURO_EPERM);
+  TEST_CHECK(ouro_gc_get_referents(objects, 1, visit_nothing, NULL) == OURO_EPERM);
+  TEST_CHECK(ouro_gc_track(shared) == OURO_EPERM);
+  TEST_CHECK(ouro_gc_callback_add(hear_nothing, NULL) == OURO_EPERM);
+  TEST_CHECK(ouro_each_object(visit_nothing, NULL) == OURO_EPERM);
+  TEST_CHECK(ouro_leaks_report(write_nothing, NULL) == OURO_EPERM);
+  TEST_CHECK(ouro_type_stats_get(stats, 4) == 0);
+  TEST_CHECK(ouro_gc_verify(NULL, 0) != 0);
+  ouro_gc_untrack(shared);
+  ouro_gc_freeze();
+  ouro_gc_disable();
+  ouro_gc_set_stress(1);
+  ouro_gc_garbage_clear();
   for (int i = 0; i < 100; i++) {
     ouro_safepoint();
   }
   return NULL;
 }
 
-static void collect_in_another_thread(void *arg) {
+static void look_from_another_thread(void *arg) {
   (void)arg;
-  static const int often[OURO_GENERATIONS] = {1, 1, 1};
+  shared = cell_new(0);
+  cell *stuck = cell_ring(&stuck_type, 1, 0);
+  drop(stuck);
+  TEST_CHECK(ouro_gc_collect(2) == 1);
   drop(cell_ring(&cell_type, 3, 1));
-  TEST_CHECK(ouro_gc_set_threshold(often) == OURO_OK);
-  in_a_thread(try_to_collect, NULL);
+  ouro_gc_stats before = gc_stats_of(2);
+  in_a_thread(try_all_else, NULL);
+  int threshold[OURO_GENERATIONS];
+  ouro_gc_get_threshold(threshold);
+  TEST_CHECK(threshold[0] == 2000 && ouro_gc_is_enabled());
+  TEST_CHECK(ouro_gc_is_tracked(shared) && ouro_gc_get_freeze_count() == 0 && ouro_gc_garbage_count() == 1);
+  ouro_safepoint();
+  TEST_CHECK(gc_stats_of(2).collections == before.collections);
   TEST_CHECK(strcmp(test_log(), "") == 0);
   TEST_CHECK(ouro_gc_collect(2) == 3);
+  OBJECTS_ARE_SOUND();
 }
 
-static void another_thread_collects_nothing(void **state) { IN_A_CHILD(collect_in_another_thread); }
+static void another_thread_looks_at_nothing_and_sets_nothing(void **state) { IN_A_CHILD(look_from_another_thread); }
 
 static void *count_immortal(void *arg) {
   for (int i = 0; i < 1000; i++) {
@@ -241,7 +288,7 @@ int main(void) {
       cmocka_unit_test(a_threads_destructors_may_release_objects),
       OBJECT_TEST(another_thread_makes_nothing),
       OBJECT_TEST(another_thread_counts_nothing),
-      OBJECT_TEST(another_thread_collects_nothing),
+      OBJECT_TEST(another_thread_looks_at_nothing_and_sets_nothing),
       OBJECT_TEST(an_immortal_object_is_for_every_thread),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

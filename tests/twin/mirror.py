@@ -437,6 +437,15 @@ class Machine:
         for i in range(count):
             self.op_link(a + i, c, a + (i + 1) % count, 0, 0)
 
+    def op_chain(self, a, b, c, d, e):
+        for i in reversed(range(b % ROOTS)):
+            self.op_link(a + i, c, a + i + 1, 0, 0)
+            self.roots[(a + i + 1) % ROOTS] = None
+
+    def op_drop_many(self, a, b, c, d, e):
+        for i in range(b % ROOTS + 1):
+            self.roots[(a + i) % ROOTS] = None
+
     def op_drop(self, a, b, c, d, e):
         self.roots[a % ROOTS] = None
 

@@ -20,7 +20,7 @@ MOST_OBJECTS = 100  # numbers up to here; those made by finalizers are 128 above
 MODE_RESURRECTING = 1
 
 OPS = ('make link unlink drop move copy take weak weak_drop ref up up_ref up_made fin fin_call fin_detach fin_peek fin_alive '
-       'fin_drop fin_run fin_atexit collect count query referrers freeze unfreeze saveall state ring').split()
+       'fin_drop fin_run fin_atexit collect count query referrers freeze unfreeze saveall state ring chain drop_many').split()
 CODE = {name: code for code, name in enumerate(OPS)}
 
 # Kinds of objects. What a "slot" is, kind by kind: first the slots of the type in the order in which they are released, then
@@ -71,6 +71,8 @@ def describe(op):
         'fin_peek': f'{root} = object of finalizer{b % FINALIZERS}', 'collect': f'collect {a % 3}',
         'saveall': f'collect {a % 3} with saveall', 'query': f'query {root}', 'referrers': f'referrers of {root}',
         'ring': f'root{a % ROOTS}[{c}] = next root, {b % ROOTS + 1} of them in a ring',
+        'chain': f'root{a % ROOTS}[{c}] = next root, which is dropped, {b % ROOTS + 1} of them in a chain',
+        'drop_many': f'{b % ROOTS + 1} roots from root{a % ROOTS} on = none',
         'fin_atexit': f'finalizer{a % FINALIZERS} at exit: {b % 2}'}
     if name in texts:
         return texts[name]
@@ -82,7 +84,7 @@ WEIGHTS = {
     'make': 22, 'link': 22, 'unlink': 4, 'drop': 9, 'move': 4, 'copy': 3, 'take': 3, 'weak': 6, 'weak_drop': 1, 'ref': 9, 'up': 4,
     'up_ref': 2, 'up_made': 2, 'fin': 5, 'fin_call': 1, 'fin_detach': 1, 'fin_peek': 1, 'fin_alive': 2, 'fin_drop': 1, 'fin_run': 0.5,
     'fin_atexit': 0.5, 'collect': 9, 'count': 1, 'query': 6, 'referrers': 1, 'freeze': 0.05, 'unfreeze': 0.05, 'saveall': 0.6,
-    'state': 1, 'ring': 4,
+    'state': 1, 'ring': 4, 'chain': 4, 'drop_many': 4,
 }
 NAMES = list(WEIGHTS)
 assert set(NAMES) == set(OPS)

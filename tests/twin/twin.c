@@ -470,6 +470,17 @@ static void op_ring(const byte *a) {
   for (size_t i = 0; i < count; i++) link_slot(a[0] + i, a[2], roots[(a[0] + (i + 1) % count) % ROOTS]);
 }
 
+static void op_chain(const byte *a) {
+  for (size_t i = a[1] % ROOTS; i-- > 0;) {
+    link_slot(a[0] + i, a[2], roots[(a[0] + i + 1) % ROOTS]);
+    set_root(a[0] + i + 1, NULL);
+  }
+}
+
+static void op_drop_many(const byte *a) {
+  for (size_t i = 0; i < a[1] % ROOTS + 1u; i++) set_root(a[0] + i, NULL);
+}
+
 static void op_drop(const byte *a) { set_root(a[0], NULL); }
 
 static void op_move(const byte *a) {
@@ -668,7 +679,7 @@ static void (*const ops[])(const byte *arguments) = {
     op_make,      op_link,     op_unlink,    op_drop,     op_move,      op_copy,       op_take,     op_weak,
     op_weak_drop, op_ref,      op_up,        op_up_ref,   op_up_made,   op_fin,        op_fin_call, op_fin_detach,
     op_fin_peek,  op_fin_alive, op_fin_drop, op_fin_run,  op_fin_atexit, op_collect,   op_count,    op_query,
-    op_referrers, op_freeze,   op_unfreeze,  op_saveall,  op_state,     op_ring,
+    op_referrers, op_freeze,   op_unfreeze,  op_saveall,  op_state,     op_ring,       op_chain,    op_drop_many,
 };
 
 /* ---------------------------------------------------------------- a program */
