@@ -140,8 +140,8 @@ OURO_API void ouro_gc_garbage_clear(void);
  * Cost: O(all objects and references), and memory for a table of all objects. */
 OURO_API size_t ouro_gc_verify(char *text, size_t text_size);
 
-/* Collect generation 2 at each safepoint, also the implicit ones of tests: 1; verify as well: 2; 0: as usual. Also by
- * OURO_CONF=gc_stress:1. For tests: whatever keeps a borrowed reference too long is found soon. */
+/* Collect generation 2 at each safepoint: 1; verify as well: 2; 0: as usual. Also by OURO_CONF=gc_stress:1 or 2, which a call of this
+ * overrides. For tests: whatever keeps a borrowed reference too long is found soon. */
 OURO_API void ouro_gc_set_stress(int level);
 
 OURO_END_DECLS

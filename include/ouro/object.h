@@ -177,7 +177,7 @@ static inline void ouro_visit(ouro_visitor *visitor, ouro_slot slot) {
 
 /* ---------------------------------------------------------------- objects */
 
-/* Make an object of `type`, its fixed part behind the header zero.
+/* Make an object of `type` (not NULL), its fixed part behind the header zero.
  * Ownership: new.
  * Errors:    NULL, errno ENOMEM; EINVAL: the type is wrong (ouro_type_check says why) or has items; EPERM: see Threads above.
  * Cost:      O(1), about 40 instructions. Never collects: see ouro_safepoint. */
@@ -187,7 +187,8 @@ OURO_API ouro_ref ouro_new(ouro_type *type) OURO_ATTR_NEW;
 OURO_API ouro_ref ouro_new_var(ouro_type *type, size_t count) OURO_ATTR_NEW;
 
 /* Make an object with `extra` more bytes, zero, that only ouro_extra finds: for an embedder who adds to types that are not his. They
- * are 16-byte aligned, and hold no owned references. `count` is 0 where the type has no items. */
+ * are 16-byte aligned, and hold no owned references. `count` is 0 where the type has no items. ouro_extra of an object that was made
+ * without is an address that nothing may be written to. */
 OURO_API ouro_ref ouro_new_extra(ouro_type *type, size_t count, size_t extra) OURO_ATTR_NEW;
 OURO_API void *ouro_extra(void *object);
 
@@ -332,7 +333,7 @@ static inline bool ouro_is_unique(const void *object) {
 OURO_API int ouro_make_immortal(void *object);
 OURO_API bool ouro_is_immortal(const void *object);
 
-/* An immortal object in static memory: struct point origin = {OURO_IMMORTAL_OBJECT(&point_type), ...}. The collector does not look into
+/* An immortal object in static memory (not const: its header may be written to): struct point origin = {OURO_IMMORTAL_OBJECT(&point_type), ...}. The collector does not look into
  * it: it holds no references, or those to immortal objects. */
 #define OURO_IMMORTAL_OBJECT(type_) {1, 0, ((uint64_t)OURO__IMMORTAL << 48) + (uint64_t)(uintptr_t)(type_)}
 

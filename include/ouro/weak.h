@@ -21,11 +21,11 @@ typedef void (*ouro_weak_fn)(ouro_weak *weak, void *data, void *held);
 
 /* A weak reference to `object`, the one that all share.
  * Ownership: new.
- * Errors:    NULL, errno ENOMEM, EPERM.
+ * Errors:    NULL, errno ENOMEM, EPERM; EINVAL where the object is just being freed.
  * Cost:      O(1) expected. */
 OURO_API ouro_ref ouro_weak_new(void *object) OURO_ATTR_NEW;
 
-/* One of its own, with a callback. `data` is handed to the callback, untouched; `held` is an object, or NULL, that the weak reference
+/* One of its own, with a callback (not NULL: EINVAL). `data` is handed to the callback, untouched; `held` is an object, or NULL, that the weak reference
  * keeps alive and that the collector sees. */
 OURO_API ouro_ref ouro_weak_new_callback(void *object, ouro_weak_fn callback, void *data, void *held) OURO_ATTR_NEW;
 

@@ -108,6 +108,7 @@ ouro__pool *ouro__pool_new(ouro_heap *heap, unsigned class_) {
   pool->was_returned = 0;
   if (ouro__is_container_class(class_) && !side_new(pool)) {
     ouro__meta_free((void *)bits, bits_bytes(pool));
+    ouro__account_take(run.clean << OURO_UNIT_SHIFT); /* free units are counted whole */
     ouro__units_put(run.unit, run.units, true, run.clean == run.units);
     return NULL;
   }

@@ -83,11 +83,17 @@ static bool owns_references(const ouro_type *type) {
   return false;
 }
 
+static unsigned inherited_flags(const ouro_type *type) {
+  unsigned flags = 0;
+  for (; type; type = type->base) flags |= type->flags & ~(unsigned)(OURO_TYPE_ACYCLIC | OURO_TYPE_IMMUTABLE);
+  return flags;
+}
+
 enum { ALL_FLAGS = OURO_TYPE_ACYCLIC | OURO_TYPE_IMMUTABLE | OURO_TYPE_ITEMS | OURO_TYPE_UNCOLLECTABLE | OURO_TYPE_TRACKED };
 
 static void check_flags(checker *state) {
-  unsigned flags = state->type->flags;
-  if (flags & ~(unsigned)ALL_FLAGS) complain(state, "a flag that does not exist");
+  unsigned flags = state->type->flags | inherited_flags(state->type->base);
+  if (state->type->flags & ~(unsigned)ALL_FLAGS) complain(state, "a flag that does not exist");
   if (flags & OURO_TYPE_ACYCLIC && flags & OURO_TYPE_TRACKED) complain(state, "acyclic, and yet tracked");
   if (flags & OURO_TYPE_ACYCLIC && flags & OURO_TYPE_UNCOLLECTABLE) complain(state, "acyclic, and yet uncollectable");
 }
@@ -107,12 +113,6 @@ static const char *what_is_wrong(const ouro_type *type) {
 }
 
 /* ---------------------------------------------------------------- deriving */
-
-static unsigned inherited_flags(const ouro_type *type) {
-  unsigned flags = 0;
-  for (; type; type = type->base) flags |= type->flags & ~(unsigned)(OURO_TYPE_ACYCLIC | OURO_TYPE_IMMUTABLE);
-  return flags;
-}
 
 static unsigned traits_of(const ouro_type *type) {
   unsigned flags = inherited_flags(type) | type->flags, traits = OURO_D_READY;
