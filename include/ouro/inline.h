@@ -160,8 +160,8 @@ OURO__ALWAYS_INLINE void *ouro__malloc_fast(size_t size) {
 }
 
 OURO__ALWAYS_INLINE void ouro__free_fast(void *block) {
-  size_t unit = ((uintptr_t)block - ouro__hot_base) >> OURO__UNIT_SHIFT;
-  if (OURO__EXPECT(unit < ouro__hot_units, 1)) {
+  size_t unit = ((uintptr_t)block - OURO__PEEK(&ouro__hot_base)) >> OURO__UNIT_SHIFT;
+  if (OURO__EXPECT(unit < OURO__PEEK(&ouro__hot_units), 1)) {
     ouro__bin OURO__SEG *bin = ouro__bin_at(OURO__PEEK(&ouro__hot_bins[unit]));
     uint32_t offset = (uint32_t)((uintptr_t)block & (((uintptr_t)1 << OURO__UNIT_SHIFT) - 1));
     if (OURO__EXPECT(offset * bin->magic < bin->threshold, 1)) {

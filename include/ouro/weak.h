@@ -16,7 +16,7 @@ OURO_BEGIN_DECLS
 
 typedef struct ouro_weak ouro_weak;
 
-/* `weak` is borrowed, and dead already; `data` and `held` are what was given when it was made. */
+/* `weak` is borrowed, and dead already; `data` and `held` are what was given when it was made. `held` is released when it returns. */
 typedef void (*ouro_weak_fn)(ouro_weak *weak, void *data, void *held);
 
 /* A weak reference to `object`, the one that all share.

@@ -61,11 +61,11 @@ bool ouro__is_object_block(const void *address);
 
 /* What is beside a unit (see layout.h): where objects with references live, a byte of state for each. */
 typedef struct ouro__side {
-  uint8_t *state;      /* a byte for each number; NULL: no such objects here */
+  uint8_t *state;      /* a byte for each number; NULL: no such objects here, but acyclic ones perhaps */
   uint32_t magic;      /* offset in the unit * magic >> 32 is the number of the object at that offset */
   uint32_t size;       /* bytes from one number to the next */
   uint32_t next[2];    /* links of the collector's lists of units; they outlive the pool, as `listed` does */
-  uint16_t numbers;    /* how many, a multiple of eight: the last few may be of no object */
+  uint16_t numbers;    /* how many, with states a multiple of eight: the last few may be of no object. 0: no objects here */
   uint8_t listed;      /* in which of the lists */
 } ouro__side;
 

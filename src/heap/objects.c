@@ -70,6 +70,7 @@ static void free_large(ouro__pool *large) {
   ouro__side *side = &ouro__hot_sides[ouro__pool_unit(large)];
   uint8_t *state = side->state;
   side->state = NULL;
+  side->numbers = 0;
   ouro__meta_free(state, OURO_SIDE_NUMBERS);
   ouro__large_free(large);
 }
@@ -128,15 +129,17 @@ bool ouro__is_object_block(const void *address) {
 
 size_t ouro__units_end(void) { return (size_t)ouro__load_relaxed(&ouro__arenas_top) * OURO_ARENA_UNITS; }
 
+/* By what is beside the unit, which only the thread of the objects writes: others make and delete pools of other kinds meanwhile. */
 int ouro__each_acyclic_block(size_t unit, int (*fn)(void *block, void *arg), void *arg) {
-  ouro__pool *pool = &ouro__the_region.pools[unit];
-  for (unsigned index = 0;; index++) {
-    /* Looked at anew each time: the function may have freed the last block of the pool. */
-    if (!ouro__is_pool(ouro__load_relaxed(&pool->kind)) || pool->class_ <= OURO_ACYCLICS || index >= pool->blocks) return 0;
+  const ouro__side *side = &ouro__hot_sides[unit];
+  const ouro__pool *pool = &ouro__the_region.pools[unit];
+  /* Looked at anew each time: the function may have freed the last block of the pool. */
+  for (unsigned index = 0; !side->state && index < side->numbers; index++) {
     if (!ouro__block_is_out(pool, index)) continue;
-    int result = fn(ouro__unit_start(unit) + (size_t)index * pool->size, arg);
+    int result = fn(ouro__unit_start(unit) + (size_t)index * side->size, arg);
     if (result) return result;
   }
+  return 0;
 }
 
 /* ---------------------------------------------------------------- allocations that fail for tests */

@@ -43,6 +43,13 @@ static unsigned side_numbers(const ouro__pool *pool) {
   return pool->units == 1 ? (unsigned)ouro__round_up(numbers, 8) : OURO_SIDE_NUMBERS;
 }
 
+/* Of a pool of acyclic objects it says no more than that they are here. */
+static void side_acyclic(const ouro__pool *pool, uint16_t numbers) {
+  ouro__side *side = &ouro__hot_sides[ouro__pool_unit(pool)];
+  side->size = pool->size;
+  side->numbers = numbers;
+}
+
 static bool side_new(ouro__pool *pool) {
   unsigned numbers = side_numbers(pool);
   uint8_t *state = ouro__meta_alloc((size_t)numbers * pool->units);
@@ -61,7 +68,10 @@ static bool side_new(ouro__pool *pool) {
 static void side_delete(ouro__pool *pool) {
   ouro__side *side = &ouro__hot_sides[ouro__pool_unit(pool)];
   uint8_t *state = side->state;
-  for (unsigned unit = 0; unit < pool->units; unit++) side[unit].state = NULL;
+  for (unsigned unit = 0; unit < pool->units; unit++) {
+    side[unit].state = NULL;
+    side[unit].numbers = 0;
+  }
   ouro__meta_free(state, (size_t)side_numbers(pool) * pool->units);
 }
 
@@ -112,7 +122,10 @@ ouro__pool *ouro__pool_new(ouro_heap *heap, unsigned class_) {
     ouro__units_put(run.unit, run.units, true, run.clean == run.units);
     return NULL;
   }
-  if (class_ > OURO_ACYCLICS) clear_headers(pool, &run);
+  if (class_ > OURO_ACYCLICS) {
+    clear_headers(pool, &run);
+    side_acyclic(pool, pool->blocks);
+  }
   set_all_free(pool);
   publish(pool, &run);
   /* Of a clean run, pages count as taken when blocks in them are. */
@@ -136,6 +149,7 @@ void ouro__pool_delete(ouro__pool *pool) {
   for (uint32_t part = 0; part < units; part++) ouro__store_relaxed(&pool[part].kind, OURO_KIND_NONE);
   ouro__meta_free((void *)pool->bits, bits_bytes(pool));
   if (ouro__is_container_class(pool->class_)) side_delete(pool);
+  if (pool->class_ > OURO_ACYCLICS) side_acyclic(pool, 0);
   ouro__units_put(unit, units, true, clean);
 }
 

@@ -71,7 +71,7 @@ static uintptr_t lay_out(uintptr_t start, uint32_t arenas) {
   ouro__hot_bins = (uint16_t *)table_address[TABLE_BINS];
   ouro__the_region.pools = (ouro__pool *)table_address[TABLE_POOLS];
   ouro__hot_sides = (ouro__side *)table_address[TABLE_SIDES];
-  ouro__hot_base = ouro__round_up(start, OURO_ARENA_BYTES);
+  OURO__POKE(&ouro__hot_base, ouro__round_up(start, OURO_ARENA_BYTES)); /* somebody may free NULL just now */
   ouro__region_arenas_max = arenas;
   return ouro__hot_base + arenas * OURO_ARENA_BYTES;
 }
@@ -134,7 +134,7 @@ bool ouro__region_start(void) {
   if (!ouro__os_pages_fit()) return false;
   ouro__os_result result = sizeof(void *) < 8 ? OURO_OS_OCCUPIED : claim();
   bool done = result == OURO_OS_DONE || (result == OURO_OS_OCCUPIED && reserve());
-  if (done) ouro__hot_units = (size_t)ouro__region_arenas_max * OURO_ARENA_UNITS;
+  if (done) OURO__POKE(&ouro__hot_units, (size_t)ouro__region_arenas_max * OURO_ARENA_UNITS);
   return done;
 }
 

@@ -100,7 +100,6 @@ static void check_flags(checker *state) {
 
 static const char *what_is_wrong(const ouro_type *type) {
   checker state = {type, NULL};
-  if ((uintptr_t)type & 15 || (uintptr_t)type & ~OURO_TYPE_MASK) return "the description lies at an address that headers cannot hold";
   if (!type->name) complain(&state, "the name is NULL");
   if (type->size < sizeof(ouro_object)) complain(&state, "the size is below that of the header");
   if (type->size > SIZE_MOST) complain(&state, "the size is above 1 GiB");
@@ -186,6 +185,7 @@ static bool derive(ouro_type *type) {
 }
 
 static const char *ready_or_why(ouro_type *type) {
+  if ((uintptr_t)type % 16 || (uintptr_t)type & ~OURO_TYPE_MASK) return "the description lies at an address that headers cannot hold";
   if (type->ouro__derived.flags & OURO_D_READY) return NULL;
   const char *why = what_is_wrong(type);
   for (const ouro_type *base = type->base; base && !why; base = base->base) why = what_is_wrong(base);

@@ -7,7 +7,7 @@
  *
  * usage: twin [--verify]     verify after every operation, not only after every program
  *
- * Linked with: ouro's static library. */
+ * Linked with: the core static library (ouro_core). */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -707,7 +707,7 @@ static void begin(int program_mode) {
 }
 
 static int count_object(void *object, void *count) {
-  if (getenv("TWIN_LEFT")) fprintf(stderr, "twin: left: %s %p\n", ouro_type_of(object)->name, object);
+  fprintf(stderr, "twin: left: %s %p\n", ouro_type_of(object)->name, object);
   ++*(size_t *)count;
   return 0;
 }
