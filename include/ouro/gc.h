@@ -48,7 +48,8 @@ OURO_API bool ouro_gc_is_enabled(void);
 /* A collection of generation 0 is due when more than threshold[0] tracked objects were made than freed since the last one; of 1 when
  * 0 was collected more than threshold[1] times; of 2 when 1 was more than threshold[2] times, and objects that wait in it for their
  * first full collection are a quarter or more of those that survived the last. Default 2000, 10, 10. threshold[0] 0: never.
- * Until a program sets them itself, collections that find next to nothing make the next one wait longer, up to 32 * threshold[0].
+ * Until a program sets them itself, collections that find next to nothing make the next one wait longer, up to 32 * threshold[0], or
+ * 64 where generation 2 has as many objects.
  * Errors: OURO_EINVAL for NULL or a negative number. */
 OURO_API int ouro_gc_set_threshold(const int threshold[OURO_GENERATIONS]);
 OURO_API void ouro_gc_get_threshold(int threshold[OURO_GENERATIONS]);

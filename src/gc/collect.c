@@ -22,15 +22,16 @@ void ouro__gc_set_limit(void) {
   if (ouro__at.id != OURO__NO_THREAD) ouro__at.limit = ouro__young_limit;
 }
 
-enum { PATIENCE_MOST = 5 };
+enum { PATIENCE_MOST = 6 };
 
 /* Where young objects live, it is no use to look at them early: many more of them will have gone by their counts a little later. So as
- * long as collections find next to nothing, the next one waits for twice as many, up to 32 times; and no longer once they find some. */
+ * long as collections find next to nothing, the next one waits for twice as many, up to 32 times, or 64 where as many are old; and no longer once they find some. */
 static void learn(const ouro_gc_info *info) {
   unsigned before = ouro__gc.patience;
   if (ouro__gc.exact) return;
   if (info->collected < info->candidates / 16) {
-    ouro__gc.patience += before < PATIENCE_MOST;
+    size_t old = ouro__gc.waiting + ouro__gc.settled, twice = (size_t)ouro__gc.threshold[0] << (before + 1);
+    ouro__gc.patience += before < PATIENCE_MOST - 1 || (before < PATIENCE_MOST && twice <= old);
   } else if (info->collected > info->candidates / 8) {
     ouro__gc.patience = 0;
   }

@@ -27,8 +27,7 @@
 
 static inline void count_reference(ouro__map m, const ouro_object *target) {
   uint8_t *state = ouro__state_in(m, target);
-  if (!state) return;
-  if (*state <= OURO_STATE_MOST) ++*state;
+  if (state && *state <= OURO_STATE_MOST) ++*state;
 }
 
 static inline void count_run(ouro__map m, ouro_object *const *slot, size_t slots) {

@@ -62,6 +62,26 @@ void ouro__marker_end(ouro__marker *it) {
   if (it->stack != it->first_stack) ouro_free(it->stack);
 }
 
+static inline ouro__reached take_fetched(ouro__marker *it) {
+  ouro__reached one = it->fetched[it->first];
+  it->first = (it->first + 1) % OURO__AHEAD;
+  it->waiting--;
+  if (OURO_UNLIKELY(it->depth != 0)) { /* its place is free */
+    ouro__reached next = it->stack[--it->depth];
+    OURO_PREFETCH_WRITE(ouro__reached_object(next));
+    it->fetched[(it->first + it->waiting++) % OURO__AHEAD] = next;
+  }
+  return one;
+}
+
+void ouro__drain_queue(ouro__marker *it, unsigned leave) {
+  const ouro__map m = ouro__map_now();
+  do {
+    while (it->waiting > leave) ouro__look_through(it, m, take_fetched(it));
+    while (!it->fetch && it->depth) ouro__look_through(it, m, it->stack[--it->depth]);
+  } while (it->waiting > leave);
+}
+
 void ouro__drain_all(ouro__marker *it, ouro__map m) {
   ouro__drain(it, m, 0);
   OURO_INVARIANT(it->depth == 0 && it->waiting == 0);

@@ -132,29 +132,17 @@ static inline void ouro__look_through(ouro__marker *it, ouro__map m, ouro__reach
   }
 }
 
-static inline ouro__reached ouro__take_fetched(ouro__marker *it) {
-  ouro__reached one = it->fetched[it->first];
-  it->first = (it->first + 1) % OURO__AHEAD;
-  it->waiting--;
-  if (OURO_UNLIKELY(it->depth != 0)) { /* its place is free */
-    ouro__reached next = it->stack[--it->depth];
-    OURO_PREFETCH_WRITE(ouro__reached_object(next));
-    it->fetched[(it->first + it->waiting++) % OURO__AHEAD] = next;
-  }
-  return one;
-}
+/* What waits in the queue, down to `leave`, and behind it on the stack (mark.c). */
+void ouro__drain_queue(ouro__marker *it, unsigned leave);
 
 /* Look through what waits, as long as it is more than the queue holds with ease. */
 static inline void ouro__drain(ouro__marker *it, ouro__map m, unsigned leave) {
   if (it->fetch) {
-    while (it->waiting > leave) ouro__look_through(it, m, ouro__take_fetched(it));
+    if (it->waiting > leave) ouro__drain_queue(it, leave);
     return;
   }
-  for (;;) { /* what the stack has no room for is in the queue */
-    while (it->depth) ouro__look_through(it, m, it->stack[--it->depth]);
-    if (!it->waiting) return;
-    ouro__look_through(it, m, ouro__take_fetched(it));
-  }
+  while (it->depth) ouro__look_through(it, m, it->stack[--it->depth]);
+  if (OURO_UNLIKELY(it->waiting != 0)) ouro__drain_queue(it, 0); /* what the stack had no room for */
 }
 
 /* All of it. */

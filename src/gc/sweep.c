@@ -23,14 +23,20 @@ static void release_word(ouro_visitor *visitor, uintptr_t *word, void *object, u
   release_outside(ouro__map_now(), object);
 }
 
+static inline void release_run(ouro__map m, ouro_object *const *slot, size_t slots) {
+  for (; slots; slots--, slot++) {
+    if (*slot) release_outside(m, *slot);
+  }
+}
+
 /* It is dead from then on. */
 static inline void release_others(ouro__map m, ouro_object *object) {
   const ouro_type *type = ouro_type_of(object);
-  ouro_object **slot = ouro__slot_at(object, type->ouro__derived.first);
-  for (uint32_t slots = type->ouro__derived.slots; slots; slots--, slot++) {
-    if (*slot) release_outside(m, *slot);
-  }
-  if (OURO_UNLIKELY(type->ouro__derived.flags & OURO_D_SCATTERED)) {
+  unsigned scattered = type->ouro__derived.flags & OURO_D_SCATTERED;
+  release_run(m, ouro__slot_at(object, type->ouro__derived.first), type->ouro__derived.slots);
+  if (scattered == OURO_D_ITEMS) {
+    release_run(m, ouro__slot_at(object, type->size), ouro__items(object));
+  } else if (OURO_UNLIKELY(scattered)) {
     ouro_visitor visitor = {release_word};
     ouro__visit_rest(object, &visitor);
   }

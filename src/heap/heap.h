@@ -53,6 +53,9 @@ static inline void ouro__object_free(unsigned distance, void *block) {
  * 8 KiB (ouro__side.size below OURO_SIDE_STEP, or as the class says): false, and nothing done, for others. */
 bool ouro__object_free_many(size_t unit, const uint64_t *bits);
 
+/* The same, where the class is not known. */
+static inline void ouro__object_free_any(void *block);
+
 /* Bytes of an object's block. */
 size_t ouro__object_bytes(const void *object);
 
@@ -66,6 +69,7 @@ typedef struct ouro__side {
   uint32_t size;       /* bytes from one number to the next */
   uint32_t next[2];    /* links of the collector's lists of units; they outlive the pool, as `listed` does */
   uint16_t numbers;    /* how many, with states a multiple of eight: the last few may be of no object. 0: no objects here */
+  uint16_t distance;   /* of the bin that blocks of this unit go to; 0: none */
   uint8_t listed;      /* in which of the lists */
 } ouro__side;
 
@@ -81,6 +85,15 @@ static inline size_t ouro__unit_number(const void *address) { return ((uintptr_t
 
 /* Set in the thread to which objects belong: while it walks over them, no pool of theirs goes but by its own doing. */
 extern _Thread_local bool ouro__walks_objects;
+
+static inline void ouro__object_free_any(void *block) {
+  unsigned distance = ouro__hot_sides[ouro__unit_number(block)].distance;
+  if (OURO_LIKELY(distance != 0)) {
+    ouro__object_free(distance, block);
+  } else {
+    ouro__object_free_slow(block);
+  }
+}
 
 /* Units that may hold objects: those from 0 to one less. */
 size_t ouro__units_end(void);

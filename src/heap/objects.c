@@ -37,6 +37,7 @@ static void *alloc_large(size_t size) {
   side->magic = OURO_SIDE_MAGIC;
   side->size = OURO_SIDE_STEP;
   side->numbers = OURO_SIDE_NUMBERS;
+  side->distance = 0;
   side->state = state;
   return block;
 }

@@ -48,6 +48,7 @@ static void side_acyclic(const ouro__pool *pool, uint16_t numbers) {
   ouro__side *side = &ouro__hot_sides[ouro__pool_unit(pool)];
   side->size = pool->size;
   side->numbers = numbers;
+  side->distance = numbers ? (uint16_t)(pool->class_ * OURO__BIN_BYTES) : 0;
 }
 
 static bool side_new(ouro__pool *pool) {
@@ -60,6 +61,7 @@ static bool side_new(ouro__pool *pool) {
     side->magic = pool->units == 1 ? pool->magic : OURO_SIDE_MAGIC;
     side->size = pool->units == 1 ? pool->size : OURO_SIDE_STEP;
     side->numbers = (uint16_t)numbers;
+    side->distance = pool->units == 1 ? (uint16_t)(pool->class_ * OURO__BIN_BYTES) : 0;
     side->state = state;
   }
   return true;
@@ -70,7 +72,7 @@ static void side_delete(ouro__pool *pool) {
   uint8_t *state = side->state;
   for (unsigned unit = 0; unit < pool->units; unit++) {
     side[unit].state = NULL;
-    side[unit].numbers = 0;
+    side[unit].numbers = side[unit].distance = 0;
   }
   ouro__meta_free(state, (size_t)side_numbers(pool) * pool->units);
 }

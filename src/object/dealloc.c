@@ -53,7 +53,7 @@ static inline void free_block(ouro_object *object, unsigned traits, uint32_t dis
   if (OURO_LIKELY(distance != 0)) {
     ouro__object_free(distance, object);
   } else {
-    ouro__object_free_slow(object);
+    ouro__object_free_any(object);
   }
 }
 
@@ -109,7 +109,9 @@ static OURO_NOINLINE void complex_now(ouro_object *object) {
   enter();
   if (ouro__has(object, OURO_WEAK)) ouro__weak_died(object);
   release_run(object, type->ouro__derived.first, type->ouro__derived.slots);
-  if (traits & OURO_D_SCATTERED) {
+  if ((traits & OURO_D_SCATTERED) == OURO_D_ITEMS) {
+    release_run(object, type->size, ouro__items(object));
+  } else if (traits & OURO_D_SCATTERED) {
     ouro_visitor visitor = {release_word};
     ouro__visit_rest(object, &visitor);
   }

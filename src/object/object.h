@@ -159,13 +159,8 @@ static inline bool ouro__attached(void) { return OURO_LIKELY(ouro__at.id != OURO
 
 /* Free the block of an object that is dead to all, whatever it holds. */
 static inline void ouro__free_object(ouro_object *object) {
-  uint32_t distance = ouro__has(object, OURO_ODD) ? 0 : ouro_type_of(object)->ouro__derived.distance;
   ouro__set_owner(object, OURO__NOBODY);
-  if (OURO_LIKELY(distance != 0)) {
-    ouro__object_free(distance, object);
-  } else {
-    ouro__object_free_slow(object);
-  }
+  ouro__object_free_any(object);
 }
 
 /* Call the finalizer, unless it was called already. */
