@@ -48,12 +48,15 @@ static inline void release_run(ouro_object *object, size_t first, size_t slots) 
   }
 }
 
+/* Of another class than its type says, or large. */
+static OURO_NOINLINE void free_odd(ouro_object *object) { ouro__object_free_any(object); }
+
 static inline void free_block(ouro_object *object, unsigned traits, uint32_t distance) {
   ouro__at.made -= (ouro__at.made > 0) & (traits / OURO_D_CONTAINER & 1); /* before another object may lie there */
   if (OURO_LIKELY(distance != 0)) {
     ouro__object_free(distance, object);
   } else {
-    ouro__object_free_any(object);
+    free_odd(object);
   }
 }
 
