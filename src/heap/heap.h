@@ -21,7 +21,7 @@ const char *ouro__conf_find(const char *key, size_t *length);
 /* ---------------------------------------------------------------- blocks for objects
  *
  * They come from pools of their own, and are found by walking these. The layer above keeps the header of a block that is no object
- * zero in its last 16 bits (see ouro__objects_each). */
+ * zero in the last 16 of its first 128 bits: so who walks tells the two apart. */
 
 /* The class for objects of `size` bytes; 0: larger than any. */
 unsigned ouro__object_class(size_t size, bool acyclic);
@@ -49,8 +49,8 @@ static inline void ouro__object_free(unsigned distance, void *block) {
   }
 }
 
-/* Take many blocks of one unit back at once, past the cache: those whose bits are set, by number. Only of units with blocks of up to
- * 8 KiB (ouro__side.size below OURO_SIDE_STEP, or as the class says): false, and nothing done, for others. */
+/* Take many blocks of one unit back at once, past the cache: those whose bits are set, by number. false, and nothing done, where the
+ * unit is part of a larger pool or of a large block. */
 bool ouro__object_free_many(size_t unit, const uint64_t *bits);
 
 /* The same, where the class is not known. */
