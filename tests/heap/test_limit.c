@@ -318,8 +318,9 @@ static void a_call_has_the_last_word_over_the_environment(void **state) {
 
 /* ---------------------------------------------------------------- RLIMIT_AS, in a child */
 
-/* The stack is address space too: what may be needed of it is taken before nothing is left. */
-static void take_stack(void) {
+/* The stack is address space too: what may be needed of it is taken before nothing is left. In a frame of its own, or it would be the
+ * caller's frame that is taken, and nothing below. */
+__attribute__((noinline)) static void take_stack(void) {
   volatile char room[256 * 1024];
   for (size_t at = 0; at < sizeof room; at += 4096) {
     room[at] = 1;
