@@ -50,7 +50,7 @@ STAGES = [
     Stage('threads', 'thread sanitizer, tests with threads', 'build-threads',
           ['-Db_sanitize=thread', '-Db_lundef=false', '-Ddebug_checks=true'], suites=['threads'], patience=6),
     Stage('coverage', f'fault twin; lines of each layer below the doors, at least {LEAST_COVERAGE:.0f} %', 'build-coverage',
-          ['-Db_coverage=true', '-Dfaults=true', '-Dc_args=-fprofile-update=atomic'], suites=['heap', 'os', 'object', 'gc', 'weak', 'values', 'misuse'], without=['once', 'long'],
+          ['-Db_coverage=true', '-Dfaults=true', '-Dc_args=-fprofile-update=atomic'], suites=['heap', 'os', 'object', 'gc', 'weak', 'values', 'misuse'],
           patience=2, finish='coverage'),
 ]
 
