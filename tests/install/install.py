@@ -64,7 +64,8 @@ class Installation:
             'cmake/ouro/ouroConfig.cmake', 'cmake/ouro/ouroConfigVersion.cmake')]
         expected += ['bin/ouro']
         if shutil.which('scdoc'):
-            expected += [f'share/man/man{page[-1]}/{page}' for page in ('ouro.1', 'ouro.7', 'ouro_heap.3', 'ouro_malloc.3')]
+            expected += [f'share/man/man{page[-1]}/{page}' for page in
+                         ('ouro.1', 'ouro.7', 'ouro_gc.3', 'ouro_heap.3', 'ouro_malloc.3', 'ouro_objects.3')]
         missing = [str(path) for path in expected if not (self.prefix / path).exists()]
         if missing:
             raise Failed('not installed: ' + ', '.join(missing))
@@ -86,6 +87,22 @@ class Installation:
         program = self.folder / 'words-whole-static'
         run('cc', '-static', EXAMPLE / 'main.c', *self.pkg_config('--cflags', '--libs', '--static'), '-o', program)
         self.check_words(program)
+
+    def objects(self):
+        """The examples with objects, as their README files say: what they print is what lies beside them."""
+        document = ROOT / 'examples' / 'document'
+        program = self.folder / 'document'
+        run('cc', *sorted(document.glob('*.c')), *self.pkg_config('--cflags', '--libs'), '-o', program)
+        output = run('sh', '-c', f'exec {program} {document / "library.xml"} < {document / "tour.txt"}', LD_LIBRARY_PATH=str(self.libdir))
+        if output != (document / 'tour.out').read_text():
+            raise Failed(output)
+        lisp = ROOT / 'examples' / 'lisp'
+        build = self.folder / 'cmake-lisp'
+        run('cmake', '-G', 'Ninja', '-S', lisp, '-B', build, f'-DCMAKE_PREFIX_PATH={self.prefix}')
+        run('cmake', '--build', build)
+        output = run(build / 'lisp', lisp / 'tests' / 'church.lisp')
+        if output != (lisp / 'tests' / 'church.out').read_text():
+            raise Failed(output)
 
     def cmake(self):
         build = self.folder / 'cmake'
@@ -127,6 +144,7 @@ CASES = [
     ('a program is built with pkg-config and libouro.a', Installation.pkg_config_static),
     ('a program is built with pkg-config --static and -static', Installation.whole_static),
     ('a program is built with CMake, shared and static', Installation.cmake),
+    ('the examples of objects are built and run', Installation.objects),
     ('CMake takes the versions that fit, and no others', Installation.cmake_versions),
     ('the installed command runs a program', Installation.command),
     ('CMake and the command work after the tree was moved', Installation.moved),
