@@ -102,6 +102,14 @@ void ouro__free_slow(void *block) OURO__HIDDEN;
 #define OURO__X86_64 0
 #endif
 
+/* A word that is set once, from zero, perhaps while another thread frees NULL: a plain load does, and becomes part of the comparison or
+ * subtraction that follows. The thread sanitizer would rather be told. */
+#if defined(OURO__TSAN)
+#define OURO__SET_ONCE(word) OURO__PEEK(&(word))
+#else
+#define OURO__SET_ONCE(word) (word)
+#endif
+
 /* The thread's bin that lies `distance` bytes behind the first one. On x86-64, thread-local storage is a segment, and a pointer into
  * it spares the two instructions that would make a plain one. (gcc knows such pointers only in its own dialect of C.) */
 #if OURO__X86_64 && defined(OURO_BINS_IN_TLS) && defined(__SEG_FS) && (!defined(__STRICT_ANSI__) || defined(__clang__))
@@ -160,8 +168,8 @@ OURO__ALWAYS_INLINE void *ouro__malloc_fast(size_t size) {
 }
 
 OURO__ALWAYS_INLINE void ouro__free_fast(void *block) {
-  size_t unit = ((uintptr_t)block - OURO__PEEK(&ouro__hot_base)) >> OURO__UNIT_SHIFT;
-  if (OURO__EXPECT(unit < OURO__PEEK(&ouro__hot_units), 1)) {
+  size_t unit = ((uintptr_t)block - OURO__SET_ONCE(ouro__hot_base)) >> OURO__UNIT_SHIFT;
+  if (OURO__EXPECT(unit < OURO__SET_ONCE(ouro__hot_units), 1)) {
     ouro__bin OURO__SEG *bin = ouro__bin_at(OURO__PEEK(&ouro__hot_bins[unit]));
     uint32_t offset = (uint32_t)((uintptr_t)block & (((uintptr_t)1 << OURO__UNIT_SHIFT) - 1));
     if (OURO__EXPECT(offset * bin->magic < bin->threshold, 1)) {
