@@ -144,13 +144,9 @@ static inline void judge(ouro__marker *it, ouro__map m, ouro_object *object, uin
     return;
   }
   uint32_t inside = *state, held = ouro__is_usual(object) ? object->ouro__count : held_in(it, object);
-  if (OURO_UNLIKELY(inside == OURO_STATE_MANY)) { /* not now */
-    it->many++;
-    it->traits |= ouro__traits(object);
-    it->weak |= ouro__has(object, OURO_WEAK);
-    return;
-  }
-  if (held == inside) {
+  bool many = inside == OURO_STATE_MANY; /* judged when all else has been */
+  if (held == inside || OURO_UNLIKELY(many)) {
+    it->many += many;
     it->traits |= ouro__traits(object);
     it->weak |= ouro__has(object, OURO_WEAK);
     return;

@@ -88,8 +88,7 @@ static inline uint8_t *ouro__state_in(ouro__map m, const ouro_object *target) {
   size_t unit = ((uintptr_t)target - m.base) >> OURO__UNIT_SHIFT;
   if (OURO_UNLIKELY(unit >= m.units)) return NULL;
   const ouro__side *side = &m.sides[unit];
-  if (!side->state) return NULL;
-  return side->state + ((((uintptr_t)target & 0xffff) * (uint64_t)side->magic) >> 32);
+  return side->state ? ouro__state_beside(side, target) : NULL;
 }
 
 /* ---------------------------------------------------------------- the exact test */

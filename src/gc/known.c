@@ -86,7 +86,7 @@ static bool mark_from_known(ouro__marker *it, ouro__numbers *table) {
   return !it->pending && all_are_held(table, m);
 }
 
-/* All that lives by what is known is ouro__reached; false: it did not work out, and every member is as at first. */
+/* All that lives by what is known is reached; false: it did not work out, and every member is as at first. */
 bool ouro__shorter_way(ouro__marker *it) {
   if (!known.turns || !known.count) return false;
   ouro__numbers table = ouro__numbers_for(known.count, count_known);

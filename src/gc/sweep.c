@@ -90,7 +90,7 @@ static void free_one_by_one(size_t unit, const ouro__side *side) {
   for (unsigned i = 0; side->state && i < side->numbers; i++) {
     if (side->state[i] != OURO_STATE_TRASH) continue;
     side->state[i] = OURO_STATE_NONE;
-    ouro__free_object(ouro__object_at(unit, side, i));
+    ouro__object_free_any(ouro__object_at(unit, side, i));
   }
 }
 

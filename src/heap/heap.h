@@ -53,9 +53,6 @@ static inline void ouro__object_free(unsigned distance, void *block) {
  * unit is part of a larger pool or of a large block. */
 bool ouro__object_free_many(size_t unit, const uint64_t *bits);
 
-/* The same, where the class is not known. */
-static inline void ouro__object_free_any(void *block);
-
 /* Bytes of an object's block. */
 size_t ouro__object_bytes(const void *object);
 
@@ -86,6 +83,7 @@ static inline size_t ouro__unit_number(const void *address) { return ((uintptr_t
 /* Set in the thread to which objects belong: while it walks over them, no pool of theirs goes but by its own doing. */
 extern _Thread_local bool ouro__walks_objects;
 
+/* As ouro__object_free, where the class is not known. */
 static inline void ouro__object_free_any(void *block) {
   unsigned distance = ouro__hot_sides[ouro__unit_number(block)].distance;
   if (OURO_LIKELY(distance != 0)) {

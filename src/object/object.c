@@ -78,7 +78,7 @@ static OURO_NOINLINE void *list_unit(void *object) {
 
 static inline void *make_young(void *object) {
   ouro__side *side = &ouro__hot_sides[ouro__unit_number(object)];
-  side->state[(((uintptr_t)object & 0xffff) * (uint64_t)side->magic) >> 32] = OURO_STATE_YOUNG;
+  *ouro__state_beside(side, object) = OURO_STATE_YOUNG;
   ouro__at.made++;
   return OURO_LIKELY(side->listed & 1) ? object : list_unit(object);
 }
@@ -225,11 +225,6 @@ int ouro_defer(void *object) {
 bool ouro_is_deferred(const void *object) { return ouro__owner(object) == OURO__DEFERRED; }
 
 /* ---------------------------------------------------------------- misuse */
-
-bool ouro__is_live_object(const void *address) {
-  if ((uintptr_t)address % 16 || !ouro__is_object_block(address)) return false;
-  return ouro__is_live(address);
-}
 
 void ouro__fatal_object(enum ouro_fatal_code code, const void *object) {
   ouro_fatal_info info = {.code = code, .address = object};

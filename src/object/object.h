@@ -117,13 +117,17 @@ enum {
   OURO_STATE_YOUNG = 255,
 };
 
+/* The byte of an object of that unit, which has some. */
+static inline uint8_t *ouro__state_beside(const ouro__side *side, const void *object) {
+  return side->state + ((((uintptr_t)object & 0xffff) * (uint64_t)side->magic) >> 32);
+}
+
 /* The byte of an object; NULL where it has none: objects of acyclic types, and those in static memory. */
 static inline uint8_t *ouro__state(const void *object) {
   size_t unit = ouro__unit_number(object);
   if (OURO_UNLIKELY(unit >= ouro__hot_units)) return NULL;
   const ouro__side *side = &ouro__hot_sides[unit];
-  if (!side->state) return NULL;
-  return side->state + ((((uintptr_t)object & 0xffff) * (uint64_t)side->magic) >> 32);
+  return side->state ? ouro__state_beside(side, object) : NULL;
 }
 
 /* Lists of units in which objects of a generation may be: 0 young, 1 middle. A bit of `listed` each. */
@@ -157,20 +161,11 @@ bool ouro__may_look(void);
 
 static inline bool ouro__attached(void) { return OURO_LIKELY(ouro__at.id != OURO__NO_THREAD) || ouro__attach(); }
 
-/* Free the block of an object that is dead to all, whatever it holds. */
-static inline void ouro__free_object(ouro_object *object) {
-  ouro__set_owner(object, OURO__NOBODY);
-  ouro__object_free_any(object);
-}
-
 /* Call the finalizer, unless it was called already. */
 void ouro__finalize(ouro_object *object);
 
 /* Report misuse of an object. */
 _Noreturn void ouro__fatal_object(enum ouro_fatal_code code, const void *object) OURO_COLD;
-
-/* Is that the address of a live object? Any address will do. */
-bool ouro__is_live_object(const void *address);
 
 /* Weak references to an object that has died by its count: clear them, call their callbacks. */
 void ouro__weak_died(ouro_object *object);

@@ -63,34 +63,35 @@ static void put(entry *entries, size_t mask, entry it) {
   entries[at] = it;
 }
 
-/* With no memory for a larger table, the one there is may become fuller. */
-static bool make_room(void) {
-  size_t places = table.entries ? table.mask + 1 : 0;
-  if (places && table.count < places / 4 * 3) return true;
-  size_t more = places ? places * 2 : 64;
-  entry *entries = ouro_calloc(more, sizeof *entries);
-  if (!entries) return places && table.count < places - places / 16 - 1;
-  for (size_t i = 0; i < places; i++) {
-    if (table.entries[i].object) put(entries, more - 1, table.entries[i]);
+static size_t places_now(void) { return table.entries ? table.mask + 1 : 0; }
+
+/* Let the table have so many places; false: no memory, and it is as it was. */
+static bool resize(size_t places) {
+  entry *entries = ouro_calloc(places, sizeof *entries);
+  if (!entries) return false;
+  for (size_t i = 0; i < places_now(); i++) {
+    if (table.entries[i].object) put(entries, places - 1, table.entries[i]);
   }
   ouro_free(table.entries);
   table.entries = entries;
-  table.mask = more - 1;
+  table.mask = places - 1;
   return true;
 }
 
-/* A spike of weak references is not kept for ever. */
+enum { PLACES_LEAST = 64 };
+
+/* With no memory for a larger table, the one there is may become fuller. */
+static bool make_room(void) {
+  size_t places = places_now();
+  if (places && table.count < places / 4 * 3) return true;
+  if (resize(places ? places * 2 : PLACES_LEAST)) return true;
+  return places && table.count < places - places / 16 - 1;
+}
+
+/* A spike of weak references is not kept for ever. Without memory for a smaller table, the large one stays. */
 static void shrink(void) {
-  size_t places = table.mask + 1, fewer = places / 4;
-  if (places <= 64 || table.count > places / 16) return;
-  entry *entries = ouro_calloc(fewer, sizeof *entries);
-  if (!entries) return;
-  for (size_t i = 0; i < places; i++) {
-    if (table.entries[i].object) put(entries, fewer - 1, table.entries[i]);
-  }
-  ouro_free(table.entries);
-  table.entries = entries;
-  table.mask = fewer - 1;
+  size_t places = places_now();
+  if (places > PLACES_LEAST && table.count <= places / 16) resize(places / 4);
 }
 
 static void add_entry(ouro_object *object, ouro_weak *first) {
@@ -173,16 +174,7 @@ ouro_ref ouro_weak_new(void *object) {
   if (first && is_shared(first)) unlink_weak(first);
   if (!make_room()) return NULL;
   ouro_weak *weak = ouro_new(&ouro_weak_type);
-  if (!weak) return NULL;
-  first = first_of(object);
-  weak->referent = object;
-  weak->next = first;
-  if (first) {
-    first->prev = weak;
-    find(object)->first = weak;
-  } else {
-    add_entry(object, weak);
-  }
+  if (weak) link_weak(weak, object); /* there is no other shared one: it is the first */
   return weak;
 }
 
