@@ -106,6 +106,7 @@ typedef enum ouro__rank {
   OURO_RANK_HEAP,           /* one heap's pools */
   OURO_RANK_ARENAS,         /* arenas and their units */
   OURO_RANK_META,           /* the heap's own tables */
+  OURO_RANK_TRACE,          /* the tracer's tables */
   OURO_RANK_COUNT
 } ouro__rank;
 

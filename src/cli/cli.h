@@ -1,12 +1,14 @@
 /* cli/cli.h - the `ouro` command: what its files offer to each other.
  *
- *     main         the first word of the command line, --help, --version
+ *     main         the first word of the command line, --help, --version; commands.h lists the commands
+ *     say          messages, the clock
  *     options      the options of `ouro run`
  *     program      finds a program as execvp will, and says whether the library can be preloaded into it
  *     environment  LD_PRELOAD, OURO_CONF and PYTHONMALLOC for the program
  *     child        starts it, passes signals on, waits, and ends as it ended
  *     run          `ouro run` from beginning to end
  *     processes    the processes that take part, from their pages (preload/control.h) and /proc
+ *     page         reads such a page, and the snapshots beside it
  *     history      heap and resident memory over time, in a fixed number of points
  *     detail       one process's heap in full, as it wrote it; objects: the part of the program's own libouro
  *     text, chart  the report for people; format has the numbers
@@ -34,9 +36,6 @@ enum { OURO_EXIT_USAGE = 2, OURO_EXIT_FAILED = 125, OURO_EXIT_CANNOT_RUN = 126, 
 void ouro__say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 uint64_t ouro__now_ns(void);
-
-/* `ouro run` with the arguments after that word. Returns a status to exit with, or ends as the program ended. */
-int ouro__run(int argc, char **argv);
 
 /* ---------------------------------------------------------------- options */
 
@@ -185,6 +184,12 @@ ouro__snapshot ouro__processes_snapshot(const ouro__processes *all, const ouro__
 uint64_t ouro__processes_period_ns(const ouro__processes *all);
 
 void ouro__processes_free(ouro__processes *all);
+
+/* The page of a process's file; false: it is none. */
+bool ouro__page_read(int fd, ouro__control_page *page);
+
+/* The newest snapshot in it. The caller frees its text, where there is any. */
+ouro__snapshot ouro__page_snapshot(int fd);
 
 /* ---------------------------------------------------------------- detail */
 

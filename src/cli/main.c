@@ -1,35 +1,43 @@
-/* cli/main.c - the `ouro` command's first word, --help and --version, and how it speaks to its user. */
-#include <stdarg.h>
+/* cli/main.c - the `ouro` command's first word (the table of commands), --help and --version. */
+#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include <ouro/base.h>
 
 #include "cli/cli.h"
+#include "cli/commands.h"
 
-static const char help[] =
-    "usage: ouro run [options] -- PROGRAM [ARGUMENTS...]\n"
-    "       ouro --version | --help\n"
-    "\n"
-    "  run   run PROGRAM on ouro's heap and report on its memory; `ouro run --help` lists the options\n";
+/* In the order in which they are of use. */
+static const struct command {
+  const char *word, *what;
+  int (*call)(int argc, char **argv);
+} commands[] = {
+    {"run", "run a program on ouro's heap, report on its memory, and with --trace record its lines", ouro__cmd_run},
+    {"report", "say which lines hold the memory", ouro__cmd_report},
+    {"diff", "say what grew between two recordings or snapshots", ouro__cmd_diff},
+    {"tree", "show the tree of calls with what they allocated", ouro__cmd_tree},
+    {"flame", "draw a flame graph", ouro__cmd_flame},
+    {"pins", "say which lines keep memory from going back to the system", ouro__cmd_pins},
+    {"leaks", "say what was live at the end, and what only grew", ouro__cmd_leaks},
+};
 
-void ouro__say(const char *format, ...) {
-  char line[1024];
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(line, sizeof line, format, arguments);
-  va_end(arguments);
-  fprintf(stderr, "ouro: %s\n", line);
-}
-
-uint64_t ouro__now_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
+#define COMMANDS (sizeof commands / sizeof commands[0])
 
 static bool is_help(const char *word) {
   return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
+static void help(void) {
+  puts("usage: ouro COMMAND [OPTIONS] [ARGUMENTS...]\n"
+       "       ouro --version | --help\n");
+  for (size_t i = 0; i < COMMANDS; i++) printf("  %-7s %s\n", commands[i].word, commands[i].what);
+  puts("\n`ouro COMMAND --help` lists the options of a command.");
+}
+
+/* A word that is none of ours is most likely a program that somebody wants to run. */
+static int unknown(const char *word) {
+  ouro__say("there is no command '%s'; did you mean: ouro run -- %s", word, word);
+  return OURO_EXIT_USAGE;
 }
 
 int main(int argc, char **argv) {
@@ -38,15 +46,16 @@ int main(int argc, char **argv) {
     ouro__say("say what to do: ouro run -- PROGRAM [ARGUMENTS...] (ouro --help)");
     return OURO_EXIT_USAGE;
   }
-  if (strcmp(word, "run") == 0) return ouro__run(argc - 2, argv + 2);
+  for (size_t i = 0; i < COMMANDS; i++) {
+    if (strcmp(word, commands[i].word) == 0) return commands[i].call(argc - 2, argv + 2);
+  }
   if (is_help(word)) {
-    fputs(help, stdout);
+    help();
     return 0;
   }
   if (strcmp(word, "--version") == 0) {
     puts("ouro " OURO_VERSION);
     return 0;
   }
-  ouro__say("there is no command '%s'; did you mean: ouro run -- %s", word, word);
-  return OURO_EXIT_USAGE;
+  return unknown(word);
 }

@@ -20,7 +20,6 @@
 #define PERIOD_MOST_NS UINT64_C(1000000000)
 #define KEPT_IN_FULL 64 /* processes beyond this lose history and detail once they are gone, but for the largest */
 #define STATUS_BYTES 4096
-#define SLOT_TRIES 5
 
 /* ---------------------------------------------------------------- the list */
 
@@ -94,49 +93,18 @@ static int open_page(const ouro__processes *all, pid_t pid, int flags) {
   return open(path, flags | O_CLOEXEC | O_NOFOLLOW);
 }
 
-static bool read_page_from(int fd, ouro__control_page *page) {
-  ssize_t length = fd < 0 ? 0 : pread(fd, page, sizeof *page, 0);
-  return length == (ssize_t)sizeof *page && page->magic == OURO_CONTROL_MAGIC && page->version == OURO_CONTROL_VERSION;
-}
-
 static bool read_page(const ouro__processes *all, pid_t pid, ouro__control_page *page) {
   int fd = open_page(all, pid, O_RDONLY);
-  bool read = read_page_from(fd, page);
+  bool read = ouro__page_read(fd, page);
   if (fd >= 0) close(fd);
   return read;
 }
 
-/* Read the newest slot into `text`, and the page before it. Returns the text's length; -1 where the process wrote twice
- * meanwhile. */
-static ssize_t read_slot(int fd, ouro__control_page *page, char *text) {
-  ouro__control_page after;
-  if (!read_page_from(fd, page) || page->writes == 0 || page->newest > 1) return 0;
-  size_t length = page->slots[page->newest].length;
-  if (length > OURO_CONTROL_SLOT_BYTES) return 0;
-  off_t at = OURO_CONTROL_PAGE_BYTES + (off_t)page->newest * OURO_CONTROL_SLOT_BYTES;
-  ssize_t got = pread(fd, text, length, at);
-  if (!read_page_from(fd, &after)) return 0;
-  return after.writes - page->writes < 2 ? got : -1;
-}
-
 ouro__snapshot ouro__processes_snapshot(const ouro__processes *all, const ouro__process *process) {
-  ouro__snapshot snapshot = {0};
-  ouro__control_page page;
   int fd = open_page(all, process->pid, O_RDONLY);
-  if (fd < 0) return snapshot;
-  char *text = malloc(OURO_CONTROL_SLOT_BYTES);
-  ssize_t length = 0;
-  for (int attempt = 0; text && attempt < SLOT_TRIES; attempt++) {
-    if ((length = read_slot(fd, &page, text)) >= 0) break;
-  }
+  if (fd < 0) return (ouro__snapshot){0};
+  ouro__snapshot snapshot = ouro__page_snapshot(fd);
   close(fd);
-  if (length > 0) {
-    const ouro__control_slot *slot = &page.slots[page.newest];
-    char *fitting = realloc(text, (size_t)length);
-    snapshot = (ouro__snapshot){fitting ? fitting : text, (size_t)length, slot->reason, slot->taken_ns};
-  } else {
-    free(text);
-  }
   return snapshot;
 }
 
@@ -291,7 +259,7 @@ uint64_t ouro__processes_period_ns(const ouro__processes *all) {
 static void ask(const ouro__processes *all, const ouro__process *process, bool keep, bool once) {
   ouro__control_page page;
   int fd = open_page(all, process->pid, O_RDWR);
-  if (read_page_from(fd, &page)) {
+  if (ouro__page_read(fd, &page)) {
     uint32_t number = page.asked & ~OURO_CONTROL_KEEP, answered = page.answered & ~OURO_CONTROL_KEEP;
     if (once && number == answered) number = (number + 1) & ~OURO_CONTROL_KEEP;
     uint32_t asked = number | (keep ? OURO_CONTROL_KEEP : 0);

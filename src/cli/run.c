@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/commands.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 #define ANSWER_NS (SECOND_NS / 2) /* how long a report on request waits for the processes' answers */
@@ -232,7 +233,7 @@ static int prepare_and_run(run_state *run) {
   return status;
 }
 
-int ouro__run(int argc, char **argv) {
+int ouro__cmd_run(int argc, char **argv) {
   static run_state run;
   int status = ouro__options_read(&run.options, argc, argv);
   if (status < 0)

@@ -31,13 +31,19 @@ static ouro__bins *bins_of(ouro__cache *cache) {
   (void)cache;
   return &ouro__my_bins;
 }
-static void use_bins(ouro__bins *bins) { (void)bins; }
+static void use_bins(ouro__cache *cache) { (void)cache; }
 static void use_no_bins(void) { ouro__my_bins = (ouro__bins)EMPTY_BINS; }
 #else
 static ouro__bins empty_bins = EMPTY_BINS;
 _Thread_local ouro__bins *ouro__my_bins = &empty_bins;
 static ouro__bins *bins_of(ouro__cache *cache) { return &cache->own; }
-static void use_bins(ouro__bins *bins) { ouro__my_bins = bins; }
+static bool diverted; /* Heaps' lock */
+static void use_bins(ouro__cache *cache) {
+  ouro__acquire(&ouro__heaps_lock);
+  cache->shown = &ouro__my_bins;
+  OURO__POKE(cache->shown, diverted ? &empty_bins : cache->bins);
+  ouro__release(&ouro__heaps_lock);
+}
 static void use_no_bins(void) { ouro__my_bins = &empty_bins; }
 #endif
 
@@ -136,6 +142,9 @@ static void release_cache(ouro__cache *cache) {
   ouro__heap_leave(cache->heap);
   ouro__acquire(&ouro__heaps_lock);
   unlink_cache(cache);
+#if !defined(OURO_BINS_IN_TLS)
+  cache->shown = NULL;
+#endif
   cache->next = unused_caches;
   unused_caches = cache;
   ouro__release(&ouro__heaps_lock);
@@ -195,7 +204,7 @@ ouro__cache *ouro__cache_mine(void) {
   ouro__cache *cache = get_cache();
   if (!cache || !enter_cache(cache)) return NULL;
   mine = cache;
-  use_bins(cache->bins);
+  use_bins(cache);
   /* May allocate, and finds the cache in place. A cache that would not be released at the thread's end must not be. */
   if (pthread_setspecific(exit_key, cache) != 0) {
     at_thread_exit(cache);
@@ -219,14 +228,27 @@ static unsigned refill_locked(ouro__cache *cache, unsigned class_, void **twice)
   return got;
 }
 
-void *ouro__cache_refill(ouro__cache *cache, unsigned class_) {
+/* As ouro__bin_pop, of the thread's own bins, wherever its fast path looks. */
+static void *pop(ouro__cache *cache, unsigned class_) {
+  ouro__bin *bin = &cache->bins->of[class_];
+  void **top = OURO__PEEK(&bin->top), *block = top[-1];
+  if (block) OURO__POKE(&bin->top, top - 1);
+  return block;
+}
+
+static void *refill(ouro__cache *cache, unsigned class_) {
   void *twice;
   ouro__acquire(&cache->heap->lock);
   unsigned got = refill_locked(cache, class_, &twice);
   ouro__release(&cache->heap->lock);
   if (OURO_UNLIKELY(twice != NULL)) ouro__fatal_block(OURO_FATAL_DOUBLE_FREE, twice);
   ouro__pulse();
-  return got ? ouro__bin_pop(ouro__bin_at(class_ * OURO__BIN_BYTES)) : NULL;
+  return got ? pop(cache, class_) : NULL;
+}
+
+void *ouro__cache_take(ouro__cache *cache, unsigned class_) {
+  void *block = pop(cache, class_);
+  return block ? block : refill(cache, class_);
 }
 
 /* ---------------------------------------------------------------- from a bin to pools */
@@ -404,3 +426,15 @@ void ouro__cache_adopt_all(void) {
     if (cache != mine) release_cache(cache);
   }
 }
+
+#if !defined(OURO_BINS_IN_TLS)
+/* A thread that is in a fast path at this moment ends it with the bins that it began with. */
+void ouro__caches_divert(bool on) {
+  ouro__acquire(&ouro__heaps_lock);
+  diverted = on;
+  for (ouro__cache *cache = ouro__caches; cache; cache = cache->next) {
+    if (cache->shown) OURO__POKE(cache->shown, on ? &empty_bins : cache->bins);
+  }
+  ouro__release(&ouro__heaps_lock);
+}
+#endif

@@ -16,6 +16,7 @@ typedef struct ouro__cache {
   struct ouro__cache *next, *prev;  /* all caches in use; or the unused ones. Heaps' lock */
 #if !defined(OURO_BINS_IN_TLS)
   ouro__bins own;
+  ouro__bins **shown;               /* the thread's ouro__my_bins: these bins, or, while paths are diverted, empty ones */
 #endif
   void *slots[];
 } ouro__cache;
@@ -26,8 +27,13 @@ ouro__cache *ouro__cache_mine(void);
 /* The same, but NULL where there is none yet. */
 ouro__cache *ouro__cache_mine_if_any(void);
 
-/* Fetch blocks of the class, and give one of them; NULL: no memory. */
-void *ouro__cache_refill(ouro__cache *cache, unsigned class_);
+/* A block from the class's bin, which is filled first where it is empty; NULL: no memory. */
+void *ouro__cache_take(ouro__cache *cache, unsigned class_);
+
+#if !defined(OURO_BINS_IN_TLS)
+/* Lead every thread's fast paths to the slow ones (its bins look empty and full), or back. The bins themselves stay as they are. */
+void ouro__caches_divert(bool on);
+#endif
 
 /* Put a block into its class's bin, which is emptied first where it is full. */
 void ouro__cache_put(ouro__cache *cache, unsigned class_, void *block);

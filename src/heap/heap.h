@@ -59,6 +59,9 @@ size_t ouro__object_bytes(const void *object);
 /* Does a block for objects begin at the address, one that is out of its pool? Any address will do. */
 bool ouro__is_object_block(const void *address);
 
+/* Bytes of a block of the class; 0: of class 0. */
+size_t ouro__class_bytes(unsigned class_);
+
 /* What is beside a unit (see layout.h): where objects with references live, a byte of state for each. */
 typedef struct ouro__side {
   uint8_t *state;      /* a byte for each number; NULL: no such objects here, but acyclic ones perhaps */
@@ -102,6 +105,64 @@ static inline char *ouro__unit_start(size_t unit) { return (char *)ouro__hot_bas
 /* Every block for acyclic objects of a unit that is out of its pool: live objects, and blocks in caches. Non-zero from `fn` stops the walk
  * and is returned. No lock is held while `fn` runs. */
 int ouro__each_acyclic_block(size_t unit, int (*fn)(void *block, void *arg), void *arg);
+
+/* ---------------------------------------------------------------- a word for each block, for the layer that traces
+ *
+ * A pool's COLUMN holds a word for each of its blocks, beside it like its other tables. It is made when a word is first asked for, zeroed,
+ * and goes with the pool. A word belongs to who has the block; walkers read it. A large block has two words: its own, and one more that
+ * the layer above may use. */
+
+typedef _Atomic(uint64_t) ouro__word;
+
+/* Make the table of columns. Again: nothing. false: no memory. */
+bool ouro__columns_start(void);
+
+/* Bytes of all columns. */
+size_t ouro__columns_bytes(void);
+
+extern _Atomic(ouro__word *) *ouro__hot_columns OURO__HIDDEN;   /* for each unit; NULL until ouro__columns_start */
+extern uint32_t ouro__class_magic[OURO__CLASSES] OURO__HIDDEN;  /* ceil(2^32 / size) */
+
+/* The word of the block that begins at the address; NULL where there is no block, no column and none is to be made, or no memory. */
+ouro__word *ouro__block_word_slow(const void *block, bool make);
+
+/* The same for a block of this heap, where there is a column; NULL where there is none. */
+static inline ouro__word *ouro__block_word(const void *block) {
+  size_t unit = ouro__unit_number(block);
+  ouro__word *column = ouro__load_acquire(&ouro__hot_columns[unit]);
+  unsigned class_ = OURO__PEEK(&ouro__hot_bins[unit]) / OURO__BIN_BYTES;
+  if (OURO_UNLIKELY(class_ == 0)) return ouro__block_word_slow(block, false);
+  uint32_t offset = (uint32_t)((uintptr_t)block & (((uintptr_t)1 << OURO__UNIT_SHIFT) - 1));
+  return OURO_LIKELY(column != NULL) ? &column[(offset * (uint64_t)ouro__class_magic[class_]) >> 32] : NULL;
+}
+
+typedef struct ouro__seen_block {
+  char *block;
+  size_t bytes;      /* of its class, or its pages */
+  unsigned class_;   /* 0: large */
+  uint32_t unit;     /* that its pool, or it, begins at */
+  ouro__word *word;  /* NULL: none */
+} ouro__seen_block;
+
+/* Leave of every word, also of free blocks, what is in `mask`. */
+void ouro__columns_clear(uint64_t mask);
+
+/* What begins at the address; all zero where that is no block, or a free one. Any address will do. */
+ouro__seen_block ouro__block_seen(const void *block);
+
+/* Every block that is out of its pool: live ones, and those in threads' caches, whose words are 0. Non-zero from `fn` stops the walk and
+ * is returned. `fn` runs under the lock of the pool's heap. */
+int ouro__each_seen_block(int (*fn)(const ouro__seen_block *block, void *arg), void *arg);
+
+/* What the layer above wants to be told. `given` NULL: nothing of allocations; otherwise all of them take the slow path, which calls it
+ * (the preloaded library calls the tracer itself). `freed`: a block whose word is not 0 is about to be free, and the word must become 0; it is
+ * not called from the fast path, which takes no block of a private heap, and none at all while `given` is set. No lock is held. */
+typedef struct ouro__heap_hooks {
+  void (*given)(void *block, size_t size, unsigned object_class); /* object_class 0: a block */
+  void (*freed)(void *block, ouro__word *word);
+} ouro__heap_hooks;
+void ouro__heap_set_hooks(const ouro__heap_hooks *hooks);
+extern _Atomic(const ouro__heap_hooks *) ouro__the_hooks OURO__HIDDEN;
 
 #ifdef OURO_FAULTS
 /* For tests: let the nth allocation from now on fail, or from the nth on all; 0: none. Counted are those of objects, of ouro_malloc and

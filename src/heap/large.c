@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "heap/arena.h"
+#include "heap/column.h"
 #include "heap/find.h"
 #include "heap/heap.h"
 #include "heap/purge.h"
@@ -87,6 +88,7 @@ void *ouro__large_alloc(ouro_heap *heap, size_t size, size_t alignment, bool zer
 
 void ouro__large_free(ouro__pool *large) {
   uint32_t units = large->magic;
+  ouro__column_delete(large);
   unpublish(large);
   ouro__units_put(ouro__pool_unit(large), units, true, false);
   ouro__purge_excess();

@@ -34,9 +34,7 @@ static void *take(ouro_heap *heap, unsigned class_) {
   if (heap) return ouro__heap_take_one(heap, class_);
   ouro__cache *cache = ouro__cache_mine();
   if (!cache) return take_without_cache(class_);
-  void *block = ouro__checking() ? NULL : ouro__bin_pop(ouro__bin_at(class_ * OURO__BIN_BYTES));
-  if (block) return block;
-  return ouro__checking() ? ouro__heap_take_one(cache->heap, class_) : ouro__cache_refill(cache, class_);
+  return ouro__checking() ? ouro__heap_take_one(cache->heap, class_) : ouro__cache_take(cache, class_);
 }
 
 static void *alloc(ouro_heap *heap, size_t size, size_t alignment, bool zeroed) {
@@ -69,6 +67,8 @@ void *ouro__alloc_from(ouro_heap *heap, size_t size, size_t alignment, bool zero
     block = (ouro__checking() ? checked_alloc : alloc)(heap, size, alignment, zeroed);
   }
   if (!block) return no_memory();
+  const ouro__heap_hooks *hooks = ouro__load_acquire(&ouro__the_hooks);
+  if (OURO_UNLIKELY(hooks && hooks->given)) hooks->given(block, size, 0);
   errno = saved;
   return block;
 }
@@ -159,10 +159,17 @@ static void release_queue(void) {
   }
 }
 
+static void tell_freed(const ouro__heap_hooks *hooks, const ouro__found *found) {
+  ouro__word *word = ouro__block_word_slow(found->block, false);
+  if (word && ouro__load_relaxed(word)) hooks->freed(found->block, word);
+}
+
 void ouro__free_slow(void *block) {
   if (!block) return;
   int saved = errno;
   ouro__found found = find_or_die(block);
+  const ouro__heap_hooks *hooks = ouro__load_acquire(&ouro__the_hooks);
+  if (OURO_UNLIKELY(hooks != NULL)) tell_freed(hooks, &found);
   bool good = ouro__checking() ? checked_release(&found) : release(&found);
   if (OURO_UNLIKELY(!good)) ouro__fatal_block(OURO_FATAL_DOUBLE_FREE, block);
   errno = saved;
@@ -233,7 +240,14 @@ static void *realloc_slow(void *block, size_t size) {
   ouro__found found = find_or_die(block);
   size_t have = usable(&found);
   if (size > PTRDIFF_MAX) return no_memory();
-  if (fits_in_place(&found, have, size)) return block;
+  if (fits_in_place(&found, have, size)) {
+    const ouro__heap_hooks *hooks = ouro__load_acquire(&ouro__the_hooks);
+    if (OURO_UNLIKELY(hooks && hooks->given)) {
+      tell_freed(hooks, &found);
+      hooks->given(block, size, 0);
+    }
+    return block;
+  }
   return move(&found, have, size);
 }
 

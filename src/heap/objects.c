@@ -46,7 +46,7 @@ static void *alloc(unsigned class_, size_t size) {
   ouro__heap_start();
   if (class_ == 0) return alloc_large(size);
   ouro__cache *cache = ouro__cache_mine();
-  if (cache) return ouro__cache_refill(cache, class_);
+  if (cache) return ouro__cache_take(cache, class_);
   ouro_heap *heap = ouro__heap_enter(); /* a thread that ends */
   if (!heap) return NULL;
   void *block = ouro__heap_take_one(heap, class_);
@@ -61,6 +61,8 @@ void *ouro__object_alloc_slow(unsigned class_, size_t size) {
     ouro__purge_all();
     block = alloc(class_, size);
   }
+  const ouro__heap_hooks *hooks = ouro__load_acquire(&ouro__the_hooks);
+  if (OURO_UNLIKELY(hooks && hooks->given) && block) hooks->given(block, size, class_);
   errno = block ? saved : ENOMEM;
   return block;
 }
@@ -80,6 +82,9 @@ void ouro__object_free_slow(void *block) {
   int saved = errno;
   ouro__found found = ouro__find(block);
   OURO_INVARIANT(found.kind == OURO_FOUND_BLOCK);
+  const ouro__heap_hooks *hooks = ouro__load_acquire(&ouro__the_hooks);
+  ouro__word *word = OURO_UNLIKELY(hooks != NULL) ? ouro__block_word_slow(block, false) : NULL;
+  if (word && ouro__load_relaxed(word)) hooks->freed(block, word);
   ouro__cache *cache = ouro__cache_mine();
   if (ouro__load_relaxed(&found.pool->kind) == OURO_KIND_LARGE) {
     free_large(found.pool);
@@ -101,11 +106,24 @@ static uint64_t mark_all(ouro__pool *pool, const uint64_t *bits, bool local, uns
   return twice;
 }
 
+static void tell_freed(const ouro__heap_hooks *hooks, const ouro__pool *pool, const uint64_t *bits) {
+  char *base = ouro__pool_address(pool);
+  ouro__word *column = ouro__block_word_slow(base, false);
+  for (unsigned word = 0; column && word < pool->words; word++) {
+    for (uint64_t left = bits[word]; left; left &= left - 1) {
+      unsigned index = word * 64 + ouro__ctz64(left);
+      if (ouro__load_relaxed(&column[index])) hooks->freed(base + (size_t)index * pool->size, &column[index]);
+    }
+  }
+}
+
 bool ouro__object_free_many(size_t unit, const uint64_t *bits) {
   ouro__pool *pool = &ouro__the_region.pools[unit];
   if (ouro__load_relaxed(&pool->kind) != OURO_KIND_SMALL) return false;
   unsigned count = 0;
   size_t size = pool->size;
+  const ouro__heap_hooks *hooks = ouro__load_acquire(&ouro__the_hooks);
+  if (OURO_UNLIKELY(hooks != NULL)) tell_freed(hooks, pool, bits);
   ouro_heap *heap = ouro__load_relaxed(&pool->heap);
   ouro__acquire(&heap->lock);
   bool local = ouro__load_relaxed(&pool->heap) == heap; /* else taken over meanwhile */

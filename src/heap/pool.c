@@ -6,6 +6,7 @@
 #include "heap/arena.h"
 #include "heap/check.h"
 #include "heap/class.h"
+#include "heap/column.h"
 #include "heap/meta.h"
 #include "heap/theap.h"
 
@@ -148,6 +149,7 @@ void ouro__pool_delete(ouro__pool *pool) {
   ouro__heap_remove(ouro__load_relaxed(&pool->heap), pool);
   ouro__account_take(ouro__pool_bytes_returned(pool)); /* free units are counted whole */
   ouro__hot_bins[unit] = 0;
+  ouro__column_delete(pool);
   for (uint32_t part = 0; part < units; part++) ouro__store_relaxed(&pool[part].kind, OURO_KIND_NONE);
   ouro__meta_free((void *)pool->bits, bits_bytes(pool));
   if (ouro__is_container_class(pool->class_)) side_delete(pool);

@@ -6,6 +6,7 @@
 
 #include "heap/arena.h"
 #include "heap/class.h"
+#include "heap/column.h"
 #include "heap/find.h"
 #include "heap/heap.h"
 #include "heap/large.h"
@@ -63,6 +64,7 @@ void ouro_heap_destroy(ouro_heap *heap) {
   if (!heap) return;
   while (heap->all != OURO_NONE) {
     ouro__pool *pool = &ouro__the_region.pools[heap->all];
+    ouro__column_delete(pool); /* with no lock held: who traces is told of the blocks that go */
     if (ouro__load_relaxed(&pool->kind) == OURO_KIND_LARGE) {
       ouro__large_free(pool);
     } else {

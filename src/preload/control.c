@@ -27,6 +27,7 @@
 #include "heap/heap.h"
 #include "os/os.h"
 #include "preload/control.h"
+#include "preload/doors.h"
 
 #define CONTROL_PATH_BYTES 512
 #define CONTROL_KEEP_NS 100000000 /* at least so long between two answers under OURO_CONTROL_KEEP, */
@@ -241,6 +242,7 @@ static void tick(void) {
     refresh(page);
     answer(page);
   }
+  ouro__preload_trace_tick();
   errno = saved_errno;
 }
 
@@ -339,6 +341,7 @@ __attribute__((destructor)) static void at_exit(void) {
   int saved_errno = errno;
   bool handler = ouro__load_acquire(&control.library) && in_handler(); /* it matters to objects alone */
   if (control.report[0]) write_text(handler);
+  ouro__preload_trace_exit();
   ouro__control_page *page = own_page();
   if (page) {
     refresh_at_exit(page);
@@ -349,6 +352,8 @@ __attribute__((destructor)) static void at_exit(void) {
   }
   errno = saved_errno;
 }
+
+const char *ouro__control_directory(void) { return control.directory[0] ? control.directory : NULL; }
 
 void ouro__control_start(void) {
   char value[16];

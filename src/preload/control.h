@@ -116,6 +116,12 @@ void ouro__control_start(void);
 /* What is known now. `at_exit`: read the interpreter's tables as well; the caller is on its way out, in no signal handler. */
 void ouro__python_describe(ouro__python_info *info, int at_exit);
 
+/* What the interpreter in this process says of its version; NULL: there is none. */
+const char *ouro__python_version_text(void);
+
+/* The run directory; NULL: none, or this process takes no part. */
+const char *ouro__control_directory(void);
+
 /* Is there an interpreter that has not begun, or has begun to end and to free what the program had? Cost: two calls and loads.
  * */
 int ouro__python_is_away(void);

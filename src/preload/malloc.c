@@ -11,6 +11,7 @@
 
 #include "heap/heap.h"
 #include "os/os.h"
+#include "preload/doors.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -20,19 +21,19 @@ void free_sized(void *block, size_t size);
 void free_aligned_sized(void *block, size_t alignment, size_t size);
 void cfree(void *block);
 
-EXPORT void *malloc(size_t size) { return ouro__malloc_fast(size); }
+EXPORT void *malloc(size_t size) { return door_malloc(size, OURO_DOMAIN_NATIVE); }
 
-EXPORT void free(void *block) { ouro__free_fast(block); }
+EXPORT void free(void *block) { door_free(block); }
 
-EXPORT void *calloc(size_t count, size_t size) { return ouro__calloc(count, size); }
+EXPORT void *calloc(size_t count, size_t size) { return door_calloc(count, size, OURO_DOMAIN_NATIVE); }
 
 /* As in the C library, a size of 0 frees a block. */
 EXPORT void *realloc(void *block, size_t size) {
   if (block && size == 0) {
-    ouro__free_fast(block);
+    door_free(block);
     return NULL;
   }
-  return ouro__realloc(block, size);
+  return door_realloc(block, size, OURO_DOMAIN_NATIVE);
 }
 
 EXPORT void *reallocarray(void *block, size_t count, size_t size) {
@@ -43,42 +44,46 @@ EXPORT void *reallocarray(void *block, size_t count, size_t size) {
   return realloc(block, count * size);
 }
 
-EXPORT void *aligned_alloc(size_t alignment, size_t size) { return ouro__aligned_alloc(alignment, size); }
+EXPORT void *aligned_alloc(size_t alignment, size_t size) { return door_aligned_alloc(alignment, size); }
 
 /* The C library rounds an alignment up to a power of two here. */
 EXPORT void *memalign(size_t alignment, size_t size) {
   size_t power = 1;
   while (power < alignment && power <= PTRDIFF_MAX / 2) power *= 2;
-  return ouro__aligned_alloc(power, size);
+  return door_aligned_alloc(power, size);
 }
 
 EXPORT int posix_memalign(void **out, size_t alignment, size_t size) {
   int saved = errno;
   if (alignment % sizeof(void *) != 0 || !ouro__is_power_of_two(alignment)) return EINVAL;
-  void *block = ouro__aligned_alloc(alignment, size);
+  void *block = door_aligned_alloc(alignment, size);
   errno = saved;
   if (!block) return ENOMEM;
   *out = block;
   return 0;
 }
 
-EXPORT void *valloc(size_t size) { return ouro__aligned_alloc(OURO_PAGE_BYTES, size); }
+EXPORT void *valloc(size_t size) { return door_aligned_alloc(OURO_PAGE_BYTES, size); }
 
 EXPORT void *pvalloc(size_t size) {
   if (size > PTRDIFF_MAX - OURO_PAGE_BYTES) {
     errno = ENOMEM;
     return NULL;
   }
-  return ouro__aligned_alloc(OURO_PAGE_BYTES, size ? ouro__round_up(size, OURO_PAGE_BYTES) : OURO_PAGE_BYTES);
+  return door_aligned_alloc(OURO_PAGE_BYTES, size ? ouro__round_up(size, OURO_PAGE_BYTES) : OURO_PAGE_BYTES);
 }
 
-EXPORT void free_sized(void *block, size_t size) { ouro_free_sized(block, size); }
+EXPORT void free_sized(void *block, size_t size) {
+  door_forget(block);
+  ouro_free_sized(block, size);
+}
 
 EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size) {
+  door_forget(block);
   ouro_free_aligned_sized(block, alignment, size);
 }
 
-EXPORT void cfree(void *block) { ouro__free_fast(block); }
+EXPORT void cfree(void *block) { door_free(block); }
 
 EXPORT size_t malloc_usable_size(void *block) { return ouro_usable_size(block); }
 

@@ -23,6 +23,7 @@
 #include "heap/heap.h"
 #include "os/os.h"
 #include "preload/control.h"
+#include "preload/doors.h"
 
 #define PYTHON_COMMAND_BYTES 4096
 #define SAVED_VARIABLE "OURO_PYTHONMALLOC"
@@ -64,27 +65,17 @@ static struct {
  * Python asks for 0 bytes and expects a block of its own, as ouro gives; it has refused sizes above PTRDIFF_MAX before it
  * calls; and it calls the raw domain from any thread, as ouro allows. */
 
-static void *python_malloc(void *context, size_t size) {
-  (void)context;
-  return ouro__malloc_fast(size);
-}
+/* The context is the domain, as the tracer numbers them. */
+static unsigned domain_of(void *context) { return (unsigned)(uintptr_t)context; }
 
-static void *python_calloc(void *context, size_t count, size_t size) {
-  (void)context;
-  return ouro__calloc(count, size);
-}
-
-static void *python_realloc(void *context, void *block, size_t size) {
-  (void)context;
-  return ouro__realloc(block, size);
-}
+static void *python_malloc(void *context, size_t size) { return door_malloc(size, domain_of(context)); }
+static void *python_calloc(void *context, size_t count, size_t size) { return door_calloc(count, size, domain_of(context)); }
+static void *python_realloc(void *context, void *block, size_t size) { return door_realloc(block, size, domain_of(context)); }
 
 static void python_free(void *context, void *block) {
   (void)context;
-  ouro__free_fast(block);
+  door_free(block);
 }
-
-static const python_allocator ouro_allocator = {NULL, python_malloc, python_calloc, python_realloc, python_free};
 
 /* ---------------------------------------------------------------- finding the interpreter */
 
@@ -256,9 +247,12 @@ static bool plan_environment(ouro__python_info *info) {
 /* ---------------------------------------------------------------- at the start */
 
 static void install(const python_interface *call, ouro__python_info *info) {
-  python_allocator before, ours = ouro_allocator;
+  python_allocator before;
   call->get_allocator(DOMAIN_OBJ, &before);
-  for (int domain = 0; domain < DOMAIN_COUNT; domain++) call->set_allocator(domain, &ours);
+  for (int domain = 0; domain < DOMAIN_COUNT; domain++) {
+    python_allocator ours = {(void *)(uintptr_t)(OURO_DOMAIN_RAW + domain), python_malloc, python_calloc, python_realloc, python_free};
+    call->set_allocator(domain, &ours);
+  }
   info->memory = OURO_PYTHON_DIRECT;
   /* A debug build of CPython begins with its debug hooks in the tables, which have a context; it expects to find them. */
   if (before.context) {
@@ -282,6 +276,8 @@ void ouro__python_start(void) {
   else if (plan_environment(info))
     install(&python.call, info);
 }
+
+const char *ouro__python_version_text(void) { return Py_GetVersion ? Py_GetVersion() : NULL; }
 
 int ouro__python_is_away(void) {
   const python_interface *call = &python.call;

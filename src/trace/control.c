@@ -1,0 +1,242 @@
+/* trace/control.c - tracing begins and ends; wishes of the command; fork; the end of the process. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <link.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "os/os.h"
+#include "trace/tracer.h"
+
+static const ouro__heap_hooks door_hooks = {NULL, ouro__count_freed};
+static const ouro__heap_hooks heap_hooks = {ouro__count_given, ouro__count_freed};
+
+/* ---------------------------------------------------------------- before the first start */
+
+void ouro__trace_init(bool doors) { ouro__tracing.doors = doors; }
+
+/* Where the evaluation loop's machine code lies, as far as its symbol tells. */
+static void find_loop(void *(*find)(const char *name)) {
+  Dl_info info;
+  const ElfW(Sym) *symbol = NULL;
+  const char *start = find("_PyEval_EvalFrameDefault");
+  if (!start || !dladdr1(start, &info, (void **)&symbol, RTLD_DL_SYMENT) || !symbol) return;
+  ouro__tracing.loop_start = (uintptr_t)start;
+  ouro__tracing.loop_end = (uintptr_t)start + symbol->st_size;
+}
+
+bool ouro__trace_python(const char *version_text, void *(*find)(const char *name)) {
+  ouro__tracing.python = ouro__py_start(version_text, find);
+  if (ouro__tracing.python) find_loop(find);
+  if (ouro__tracing.page) ouro__trace_name_python(version_text);
+  return ouro__tracing.python;
+}
+
+void ouro__trace_name_python(const char *version_text) {
+  size_t length = strcspn(version_text, " ");
+  char *to = ouro__tracing.page->python;
+  if (length >= sizeof ouro__tracing.page->python) length = sizeof ouro__tracing.page->python - 1;
+  memcpy(to, version_text, length);
+  to[length] = 0;
+}
+
+static void forked_before(void) { ouro__trace_fork_before(); }
+static void forked_parent(void) { ouro__trace_fork_parent(); }
+static void forked_child(void) { ouro__trace_fork_child(); }
+
+/* What can fail, once. */
+static bool prepare(void) {
+  static bool prepared;
+  if (prepared) return ouro__tracing.page != NULL;
+  if (!ouro__columns_start() || !ouro__store_start()) return false;
+  ouro__unwind_start();
+  ouro__threads_start();
+  pthread_atfork(forked_before, forked_parent, forked_child);
+  return prepared = true;
+}
+
+/* ---------------------------------------------------------------- start and stop */
+
+static uint64_t realtime_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static bool is_valid(const ouro_trace_options *options) {
+  if (!options || options->struct_size != sizeof *options) return false;
+  if (options->mode != OURO_TRACE_EXACT && options->mode != OURO_TRACE_SAMPLE) return false;
+  if (options->frames < 1 || options->frames > OURO_TRACE_FRAMES_MAX || options->native > 1) return false;
+  if (options->temporary_within >= OURO_RECENT_MOST) return false;
+  return options->mode == OURO_TRACE_EXACT || (options->sample_bytes >= 1 && options->sample_bytes <= SIZE_MAX >> 16);
+}
+
+static void set_up(const ouro_trace_options *options) {
+  ouro__area_page *page = ouro__tracing.page;
+  uint64_t now = ouro__os_now_ns();
+  ouro__count_clear();
+  ouro__tracing.frames = options->frames;
+  ouro__tracing.native = options->native;
+  ouro__tracing.temporary_within = options->temporary_within;
+  ouro__tracing.sample_bytes = options->mode == OURO_TRACE_SAMPLE ? options->sample_bytes : 0;
+  ouro__tracing.ending = false;
+  ouro__tracing.epoch_base_ns = now;
+  ouro__store_relaxed(&ouro__tracing.epoch, 0);
+  ouro__add_relaxed(&ouro__tracing.session, 1);
+  ouro__store_relaxed(&page->frames, options->frames);
+  ouro__store_relaxed(&page->native, options->native);
+  ouro__store_relaxed(&page->sample_bytes, ouro__tracing.sample_bytes);
+  ouro__store_relaxed(&page->temporary_within, options->temporary_within);
+  ouro__store_relaxed(&page->started_ns, now);
+  ouro__store_relaxed(&page->start_realtime_ns, realtime_ns());
+}
+
+static void switch_on(enum ouro_trace_mode mode) {
+  ouro__store_relaxed(&ouro__tracing.page->mode, mode);
+  ouro__store_release(&ouro__trace_mode, mode);
+}
+
+int ouro_trace_start(const ouro_trace_options *options) {
+  if (!is_valid(options)) return OURO_EINVAL;
+  if (ouro__load_relaxed(&ouro__trace_mode) != OURO_TRACE_OFF) return OURO_EBUSY;
+  if (!prepare()) return OURO_ENOMEM;
+  bool wants_heap = ouro__tracing.doors && options->mode == OURO_TRACE_SAMPLE;
+  if (wants_heap && !ouro__tracing.sampled) {
+    ouro_heap_options sampled = {sizeof sampled, "sampled blocks", 0};
+    ouro__tracing.sampled = ouro_heap_new(&sampled);
+    if (!ouro__tracing.sampled) return OURO_ENOMEM;
+  }
+  ouro__columns_clear(OURO_WORD_WATCHED); /* what is known of code objects stays */
+  ouro__trace_stop_all();
+  set_up(options);
+  ouro__trace_go_on();
+  ouro__heap_set_hooks(ouro__tracing.doors ? &door_hooks : &heap_hooks);
+  switch_on(options->mode);
+  return OURO_OK;
+}
+
+void ouro_trace_stop(void) {
+  if (ouro__load_relaxed(&ouro__trace_mode) == OURO_TRACE_OFF) return;
+  switch_on(OURO_TRACE_OFF);
+  ouro__heap_set_hooks(NULL);
+  ouro__trace_stop_all(); /* who was counting has counted */
+  ouro__count_seal_peak();
+  ouro__trace_go_on();
+}
+
+void ouro_trace_clear(void) {
+  if (!ouro__tracing.page) return;
+  ouro__columns_clear(OURO_WORD_WATCHED);
+  ouro__trace_stop_all();
+  ouro__count_clear();
+  ouro__trace_go_on();
+}
+
+/* The sites have what they have: it becomes the peak when the next free seals it. */
+void ouro_trace_reset_peak(void) {
+  if (!ouro__tracing.page) return;
+  ouro__trace_stop_all();
+  ouro__store_relaxed(&ouro__tracing.page->peak_bytes, 0);
+  ouro__store_relaxed(&ouro__tracing.page->peak, 0);
+  ouro__count_seal_peak();
+  ouro__trace_go_on();
+}
+
+bool ouro__trace_quiet(bool on) {
+  bool before = ouro__trace_mine.quiet;
+  ouro__trace_mine.quiet = on;
+  return before;
+}
+
+void ouro__trace_foreign_free(const void *block) {
+  if (!ouro__tracing.page || !ouro__load_relaxed(&ouro__tracing.foreign_code)) return;
+  if (ouro__load_relaxed(&ouro__trace_mine.inside)) return;
+  ouro__store_relaxed(&ouro__trace_mine.inside, 1);
+  if (ouro__trace_thread_mine()) {
+    bool locked = ouro__trace_enter();
+    ouro__intern_code_gone(block);
+    ouro__trace_leave(locked);
+  }
+  ouro__store_release(&ouro__trace_mine.inside, 0);
+}
+
+void ouro__trace_unloaded(void) {
+  if (!ouro__tracing.page) return;
+  ouro__unwind_forget();
+  ouro__trace_stop_all();
+  ouro__modules_new_generation();
+  ouro__add_relaxed(&ouro__tracing.version, 1);
+  ouro__trace_go_on();
+}
+
+/* ---------------------------------------------------------------- what the command wishes */
+
+static void do_mode(ouro__area_page *page) {
+  ouro_trace_options options = OURO_TRACE_OPTIONS_INIT;
+  options.mode = (enum ouro_trace_mode)ouro__load_relaxed(&page->wish_mode);
+  if (ouro__load_relaxed(&page->wish_frames)) options.frames = ouro__load_relaxed(&page->wish_frames);
+  if (ouro__load_relaxed(&page->wish_sample)) options.sample_bytes = ouro__load_relaxed(&page->wish_sample);
+  options.native = ouro__load_relaxed(&page->wish_native) != 0;
+  ouro_trace_stop();
+  if (options.mode != OURO_TRACE_OFF) ouro_trace_start(&options);
+}
+
+void ouro__trace_tick(void) {
+  static _Atomic uint32_t busy;
+  ouro__area_page *page = ouro__tracing.page;
+  if (!page || page->pid != ouro__os_pid()) return;
+  uint32_t asked = ouro__load_acquire(&page->asked);
+  if (OURO_LIKELY(asked == ouro__load_relaxed(&page->answered)) || ouro__exchange_acquire(&busy, 1)) return;
+  uint32_t wish = ouro__load_relaxed(&page->wish);
+  if (wish & OURO_WISH_MODE) do_mode(page);
+  if (wish & OURO_WISH_CLEAR) ouro_trace_clear();
+  if (wish & OURO_WISH_RESET_PEAK) ouro_trace_reset_peak();
+  if (wish & OURO_WISH_PINS && !ouro__tracing.ending) ouro__pins_write();
+  ouro__store_release(&page->answered, asked);
+  ouro__store_release(&busy, 0);
+}
+
+/* ---------------------------------------------------------------- the end */
+
+static void keep_end(void) {
+  ouro__area_page *page = ouro__tracing.page;
+  uint32_t count = ouro__store_count(OURO_AREA_SITES);
+  for (uint32_t number = 0; number < count; number++) {
+    ouro__area_site *site = ouro__site_at(number);
+    ouro__store_relaxed(&site->end, ouro__load_relaxed(&site->live));
+    ouro__store_relaxed(&site->end_bytes, ouro__load_relaxed(&site->live_bytes));
+  }
+  ouro__store_release(&page->end_ns, ouro__os_now_ns());
+}
+
+/* The caller may be inside: then it has what it needs, and the lock where that is needed is free. */
+void ouro__trace_end(void) {
+  if (!ouro__tracing.page || ouro__tracing.ending || ouro__load_relaxed(&ouro__trace_mode) == OURO_TRACE_OFF) return;
+  ouro__tracing.ending = true;
+  ouro__pins_write();
+  ouro__trace_stop_all();
+  keep_end();
+  ouro__trace_go_on();
+}
+
+void ouro__trace_exit(void) {
+  ouro__area_page *page = ouro__tracing.page;
+  if (!page || page->pid != ouro__os_pid()) return;
+  ouro__trace_end();
+  ouro__trace_stop_all();
+  ouro__count_seal_peak();
+  ouro__store_release(&page->state, OURO_AREA_EXITED);
+  ouro__trace_go_on();
+}
+
+/* ---------------------------------------------------------------- fork */
+
+void ouro__trace_fork_before(void) { ouro__trace_stop_all(); }
+void ouro__trace_fork_parent(void) { ouro__trace_go_on(); }
+
+void ouro__trace_fork_child(void) {
+  ouro__store_fork_child();
+  ouro__threads_fork_child();
+  ouro__store_relaxed(&ouro__trace_mine.inside, 0);
+}

@@ -1,0 +1,384 @@
+/* trace/count.c - events: a block is given, a block is freed; and the malloc family of the doors, which tells of them.
+ *
+ * The peak, exactly, at the cost of a comparison. While live bytes rise, nothing is done. The first free after a rise seals the peak: it
+ * raises `peak_mark`. From then on, a site that is about to change saves what it had, once per mark: what it had at the peak. A site that has not
+ * changed since has it still.
+ *
+ *     I-PEAK  sum over sites of (peak_mark == page's ? peak_bytes : live_bytes) == page.peak_bytes, unless live_bytes > peak_bytes: then it is now */
+#include <errno.h>
+#include <string.h>
+
+#include "os/os.h"
+#include "trace/sample.h"
+#include "trace/tracer.h"
+
+_Atomic uint32_t ouro__trace_mode;
+ouro__tracer ouro__tracing;
+
+/* ---------------------------------------------------------------- counters; under the lock, and written by nobody else */
+
+#define RAISE(counter, by) ouro__store_relaxed(&(counter), ouro__load_relaxed(&(counter)) + (by))
+#define LOWER(counter, by) ouro__store_relaxed(&(counter), ouro__load_relaxed(&(counter)) - (by))
+
+void ouro__count_seal_peak(void) {
+  ouro__area_page *page = ouro__tracing.page;
+  uint64_t live = ouro__load_relaxed(&page->live_bytes);
+  if (OURO_LIKELY(live <= ouro__load_relaxed(&page->peak_bytes))) return;
+  ouro__store_relaxed(&page->peak_bytes, live);
+  ouro__store_relaxed(&page->peak, ouro__load_relaxed(&page->live));
+  ouro__store_relaxed(&page->peak_ns, (uint64_t)ouro__load_relaxed(&ouro__tracing.epoch) * OURO_EPOCH_NS + ouro__tracing.epoch_base_ns);
+  RAISE(page->peak_mark, 1);
+}
+
+static inline void keep_peak(ouro__area_site *site) {
+  uint32_t mark = ouro__load_relaxed(&ouro__tracing.page->peak_mark);
+  if (OURO_LIKELY(ouro__load_relaxed(&site->peak_mark) == mark)) return;
+  ouro__store_relaxed(&site->peak, ouro__load_relaxed(&site->live));
+  ouro__store_relaxed(&site->peak_bytes, ouro__load_relaxed(&site->live_bytes));
+  ouro__store_relaxed(&site->peak_mark, mark);
+}
+
+static inline void count_up(ouro__area_site *site, uint64_t count, uint64_t bytes) {
+  ouro__area_page *page = ouro__tracing.page;
+  keep_peak(site);
+  RAISE(site->allocs, count);
+  RAISE(site->bytes, bytes);
+  RAISE(site->live, count);
+  RAISE(site->live_bytes, bytes);
+  RAISE(page->allocs, count);
+  RAISE(page->bytes, bytes);
+  RAISE(page->live, count);
+  RAISE(page->live_bytes, bytes);
+}
+
+static inline void count_down(ouro__area_site *site, uint64_t count, uint64_t bytes, bool temporary) {
+  ouro__area_page *page = ouro__tracing.page;
+  ouro__count_seal_peak();
+  keep_peak(site);
+  LOWER(site->live, count);
+  LOWER(site->live_bytes, bytes);
+  LOWER(page->live, count);
+  LOWER(page->live_bytes, bytes);
+  RAISE(page->frees, count);
+  if (OURO_LIKELY(!temporary)) return;
+  RAISE(site->temporary, count);
+  RAISE(site->temporary_bytes, bytes);
+}
+
+static void count_sampled(ouro__area_site *site, const ouro__sample_weight *weight) {
+  ouro__store_relaxed(&site->samples, ouro__load_relaxed(&site->samples) + 1);
+  ouro__store_relaxed(&site->variance, ouro__load_relaxed(&site->variance) + weight->variance);
+  ouro__store_relaxed(&site->live_variance, ouro__load_relaxed(&site->live_variance) + weight->variance);
+}
+
+static bool sampling(void) { return ouro__tracing.sample_bytes != 0; }
+
+/* ---------------------------------------------------------------- in and out */
+
+/* false: the thread is in the tracer already. */
+static inline bool go_in(void) {
+  if (OURO_UNLIKELY(ouro__load_relaxed(&ouro__trace_mine.inside))) return false;
+  ouro__store_relaxed(&ouro__trace_mine.inside, 1);
+  atomic_signal_fence(memory_order_seq_cst);
+  return true;
+}
+
+/* Pairs with the acquire of who waits for a thread that goes without the lock. */
+static inline void go_out(void) { ouro__store_release(&ouro__trace_mine.inside, 0); }
+
+static OURO_COLD void look_at_clock(void) {
+  uint64_t now = ouro__os_now_ns() - ouro__tracing.epoch_base_ns;
+  ouro__store_relaxed(&ouro__tracing.epoch, (uint32_t)(now / OURO_EPOCH_NS));
+  if (!ouro__tracing.python || ouro__tracing.ending) return;
+  if (!ouro__py_finalizing()) {
+    ouro__tracing.python_runs = true;
+  } else if (ouro__tracing.python_runs) {
+    ouro__trace_end();
+  }
+}
+
+static void lose(uint64_t blocks) {
+  bool locked = ouro__trace_enter();
+  RAISE(ouro__tracing.page->lost, blocks);
+  ouro__trace_leave(locked);
+}
+
+/* ---------------------------------------------------------------- a block is given */
+
+/* The class of a block, 0 for a large one, and its word, made where there is none. */
+static inline ouro__word *locate(const void *block, unsigned *class_) {
+  ouro__word *word = ouro__block_word(block);
+  *class_ = OURO__PEEK(&ouro__hot_bins[ouro__unit_number(block)]) / OURO__BIN_BYTES;
+  if (OURO_LIKELY(word && *class_)) return word;
+  if (!word) word = ouro__block_word_slow(block, true);
+  if (!*class_) *class_ = ouro__block_seen(block).class_;
+  return word;
+}
+
+static void record(void *block, size_t size, unsigned domain, const char *type, bool weigh) {
+  ouro__trace_thread *thread = ouro__trace_thread_mine();
+  unsigned class_;
+  ouro__word *word = locate(block, &class_);
+  uint32_t site = thread && word ? ouro__stack_site(thread, class_, domain, type) : 0;
+  if (OURO_UNLIKELY(!site)) {
+    lose(1);
+    return;
+  }
+  ouro__sample_weight weight = {1, size, 0};
+  if (weigh) weight = ouro__sample_weigh(size, ouro__tracing.sample_bytes);
+  bool locked = ouro__trace_enter();
+  ouro__area_site *at = ouro__site_at(site);
+  count_up(at, weight.count, weight.bytes);
+  if (weigh) count_sampled(at, &weight);
+  ouro__trace_leave(locked);
+  if (class_ == 0) ouro__store_relaxed(&word[1], size);
+  ouro__store_relaxed(word, ouro__word_make(site, ouro__load_relaxed(&ouro__tracing.epoch), class_ ? size : 0));
+  thread->recent[thread->recent_at] = block;
+  if (++thread->recent_at > ouro__tracing.temporary_within) thread->recent_at = 0;
+  if (OURO_UNLIKELY((++thread->events & 15) == 0)) look_at_clock();
+}
+
+/* ---------------------------------------------------------------- a block is freed */
+
+static inline bool is_temporary(ouro__trace_thread *thread, const void *block) {
+  for (unsigned i = 0; i <= ouro__tracing.temporary_within; i++) {
+    if (OURO_LIKELY(thread->recent[i] != block)) continue;
+    thread->recent[i] = NULL;
+    return true;
+  }
+  return false;
+}
+
+/* pre: inside; the block's word, which was `value`, is 0 already. */
+static void unrecord(const void *block, uint64_t value, uint64_t large_size) {
+  ouro__trace_thread *thread = ouro__trace_thread_mine();
+  if (OURO_UNLIKELY(thread && (++thread->events & 15) == 0)) look_at_clock();
+  uint32_t number = ouro__word_site(value);
+  bool temporary = thread && is_temporary(thread, block);
+  bool locked = ouro__trace_enter();
+  if (OURO_UNLIKELY(value & OURO_WORD_WATCHED)) ouro__intern_code_gone(block);
+  if (OURO_LIKELY(number != 0 && number < ouro__store_count(OURO_AREA_SITES))) {
+    ouro__area_site *site = ouro__site_at(number);
+    uint64_t size = site->class_ ? ouro__word_size(value) : large_size;
+    if (OURO_LIKELY(!sampling())) {
+      count_down(site, 1, size, temporary);
+    } else {
+      ouro__sample_weight weight = ouro__sample_weigh(size, ouro__tracing.sample_bytes);
+      count_down(site, weight.count, weight.bytes, temporary);
+      ouro__store_relaxed(&site->live_variance, ouro__load_relaxed(&site->live_variance) - weight.variance);
+    }
+  }
+  ouro__trace_leave(locked);
+}
+
+static uint64_t large_size_of(const void *block, ouro__word *word) {
+  return OURO__PEEK(&ouro__hot_bins[ouro__unit_number(block)]) || ouro__block_seen(block).class_ ? 0 : ouro__load_relaxed(&word[1]);
+}
+
+void ouro__count_freed(void *block, ouro__word *word) {
+  uint64_t value = ouro__load_relaxed(word);
+  if (ouro__load_relaxed(&ouro__trace_mode) == OURO_TRACE_OFF || !go_in()) {
+    ouro__store_relaxed(word, 0);
+    return;
+  }
+  uint64_t size = large_size_of(block, word);
+  ouro__store_relaxed(word, 0);
+  unrecord(block, value, size);
+  go_out();
+}
+
+/* ---------------------------------------------------------------- the heap's hook, where there are no doors */
+
+/* Is the next sample in these bytes? */
+static bool is_sampled(size_t size) {
+  ouro__trace_local *mine = &ouro__trace_mine;
+  mine->left -= size ? (int64_t)size : 1;
+  if (OURO_LIKELY(mine->left > 0)) return false;
+  uint32_t session = ouro__load_relaxed(&ouro__tracing.session);
+  if (mine->session != session) { /* the thread's first allocation since sampling began */
+    mine->session = session;
+    if (!mine->random) mine->random = ouro__os_random() ^ (uintptr_t)mine;
+    mine->left = ouro__sample_gap(&mine->random, ouro__tracing.sample_bytes) - (size ? (int64_t)size : 1);
+    if (mine->left > 0) return false;
+  }
+  mine->left = ouro__sample_gap(&mine->random, ouro__tracing.sample_bytes);
+  return true;
+}
+
+void ouro__count_given(void *block, size_t size, unsigned object_class) {
+  uint32_t mode = ouro__load_relaxed(&ouro__trace_mode);
+  if (mode == OURO_TRACE_OFF || (mode == OURO_TRACE_SAMPLE && !is_sampled(size)) || ouro__trace_mine.quiet || !go_in()) {
+    ouro__trace_here = NULL;
+    return;
+  }
+  bool object = object_class != 0 || ouro__trace_type != NULL;
+  record(block, size, object ? OURO_DOMAIN_OBJECT : OURO_DOMAIN_BLOCK, ouro__trace_type, mode == OURO_TRACE_SAMPLE);
+  ouro__trace_type = NULL;
+  go_out();
+}
+
+/* ---------------------------------------------------------------- the doors */
+
+static void record_at_door(void *block, size_t size, unsigned domain, bool weigh) {
+  if (!block || ouro__trace_mine.quiet || !go_in()) return;
+  record(block, size, domain, NULL, weigh);
+  go_out();
+}
+
+/* A sampled block comes from a heap whose frees are slow, so that the fast ones need not ask; a large one is freed slowly anyway. */
+static void *sampled_block(size_t size, size_t alignment, bool zeroed) {
+  ouro_heap *heap = ouro__tracing.sampled;
+  if (!heap || size > OURO_LARGE_BYTES) return NULL;
+  int saved = errno;
+  void *block = alignment > 16 ? ouro_heap_aligned_alloc(heap, alignment, size)
+                : zeroed       ? ouro_heap_calloc(heap, 1, size)
+                               : ouro_heap_malloc(heap, size);
+  if (!block) errno = saved;
+  return block;
+}
+
+static OURO_NOINLINE void *sample(size_t size, unsigned domain) {
+  if (ouro__load_relaxed(&ouro__trace_mine.inside)) return ouro__malloc_fast(size);
+  void *block = sampled_block(size, 1, false);
+  if (!block) block = ouro__malloc_fast(size);
+  record_at_door(block, size, domain, true);
+  return block;
+}
+
+void *ouro__trace_malloc_on(size_t size, unsigned domain) {
+  if (ouro__load_relaxed(&ouro__trace_mode) == OURO_TRACE_SAMPLE) {
+    return OURO_LIKELY(!is_sampled(size)) ? ouro__malloc_fast(size) : sample(size, domain);
+  }
+  void *block = ouro__malloc_fast(size);
+  record_at_door(block, size, domain, false);
+  return block;
+}
+
+void *ouro__trace_calloc_on(size_t count, size_t size, unsigned domain) {
+  void *block = NULL;
+  bool weigh = ouro__load_relaxed(&ouro__trace_mode) == OURO_TRACE_SAMPLE;
+  if (size && count > PTRDIFF_MAX / size) return ouro__calloc(count, size);
+  if (weigh && !is_sampled(count * size)) return ouro__calloc(count, size);
+  if (weigh && !ouro__load_relaxed(&ouro__trace_mine.inside)) block = sampled_block(count * size, 1, true);
+  if (!block) block = ouro__calloc(count, size);
+  record_at_door(block, count * size, domain, weigh);
+  return block;
+}
+
+void *ouro__trace_aligned_alloc(size_t alignment, size_t size, unsigned domain) {
+  uint32_t mode = ouro__load_relaxed(&ouro__trace_mode);
+  if (mode == OURO_TRACE_OFF) return ouro__aligned_alloc(alignment, size);
+  void *block = NULL;
+  bool weigh = mode == OURO_TRACE_SAMPLE;
+  if (weigh && !is_sampled(size)) return ouro__aligned_alloc(alignment, size);
+  bool possible = weigh && ouro__is_power_of_two(alignment) && !ouro__load_relaxed(&ouro__trace_mine.inside);
+  if (possible) block = sampled_block(size, alignment, false);
+  if (!block) block = ouro__aligned_alloc(alignment, size);
+  record_at_door(block, size, domain, weigh);
+  return block;
+}
+
+/* Take a block's word away; 0: it is not traced, or is none of ours. */
+static inline uint64_t take_word(const void *block, uint64_t *large_size) {
+  if (OURO_UNLIKELY(ouro__unit_number(block) >= ouro__hot_units)) return 0;
+  ouro__word *word = ouro__block_word(block);
+  uint64_t value = word ? ouro__load_relaxed(word) : 0;
+  if (value == 0) return 0;
+  *large_size = large_size_of(block, word);
+  ouro__store_relaxed(word, 0);
+  return value;
+}
+
+static inline void forget(void *block) {
+  uint64_t large_size, value = block ? take_word(block, &large_size) : 0;
+  if (OURO_UNLIKELY(!value || !go_in())) return;
+  unrecord(block, value, large_size);
+  go_out();
+}
+
+void ouro__trace_free_on(void *block) {
+  forget(block);
+  ouro__free_fast(block);
+}
+
+void ouro__trace_forget(void *block) {
+  if (ouro__load_relaxed(&ouro__trace_mode) == OURO_TRACE_EXACT) forget(block);
+}
+
+/* Counted as a free and an allocation. In exact mode the heap resizes the block as it likes. */
+static void *realloc_exact(void *block, size_t size, unsigned domain) {
+  uint64_t large_size = 0, value = take_word(block, &large_size);
+  void *fresh = ouro__realloc(block, size);
+  if (!fresh) { /* all is as it was */
+    ouro__word *word = value ? ouro__block_word_slow(block, true) : NULL;
+    if (word) {
+      if (large_size) ouro__store_relaxed(&word[1], large_size);
+      ouro__store_relaxed(word, value);
+    }
+    return NULL;
+  }
+  if (go_in()) {
+    if (value) unrecord(block, value, large_size);
+    if (!ouro__trace_mine.quiet) record(fresh, size, domain, NULL, false);
+    go_out();
+  }
+  return fresh;
+}
+
+static bool is_traced(const void *block) {
+  ouro__word *word = ouro__unit_number(block) < ouro__hot_units ? ouro__block_word(block) : NULL;
+  return word && ouro__word_site(ouro__load_relaxed(word));
+}
+
+/* A small block that is sampled, or becomes it, moves between the heaps. */
+static void *move(void *block, size_t size, unsigned domain, bool sampled) {
+  size_t have = ouro_usable_size(block);
+  void *fresh = sampled ? sample(size, domain) : ouro__malloc_fast(size);
+  if (!fresh) return NULL;
+  memcpy(fresh, block, have < size ? have : size);
+  ouro__free_fast(block);
+  return fresh;
+}
+
+static void *realloc_sampled(void *block, size_t size, unsigned domain) {
+  bool before = is_traced(block), now = is_sampled(size);
+  if (!before && !now) return ouro__realloc(block, size);
+  if (ouro_usable_size(block) <= OURO_LARGE_BYTES || size <= OURO_LARGE_BYTES) return move(block, size, domain, now);
+  uint64_t large_size = 0, value = take_word(block, &large_size);
+  void *fresh = ouro__realloc(block, size);
+  if (value && go_in()) {
+    if (fresh) {
+      unrecord(block, value, large_size);
+    } else {
+      ouro__word *word = ouro__block_word_slow(block, true);
+      if (word) {
+        ouro__store_relaxed(&word[1], large_size);
+        ouro__store_relaxed(word, value);
+      }
+    }
+    go_out();
+  }
+  if (now) record_at_door(fresh, size, domain, true);
+  return fresh;
+}
+
+void *ouro__trace_realloc(void *block, size_t size, unsigned domain) {
+  uint32_t mode = ouro__load_relaxed(&ouro__trace_mode);
+  if (!block) return ouro__trace_malloc(size, domain);
+  if (mode == OURO_TRACE_OFF) return ouro__realloc(block, size);
+  if (mode == OURO_TRACE_EXACT) return realloc_exact(block, size, domain);
+  return realloc_sampled(block, size, domain);
+}
+
+/* ---------------------------------------------------------------- forgetting */
+
+void ouro__count_clear(void) {
+  ouro__area_page *page = ouro__tracing.page;
+  ouro__store_clear(OURO_AREA_PINS);
+  ouro__store_clear_sites();
+  ouro__intern_forget_sites();
+  _Atomic uint64_t *const totals[] = {&page->live, &page->live_bytes, &page->peak, &page->peak_bytes, &page->allocs,
+                                      &page->bytes, &page->frees,     &page->lost, &page->peak_ns,    &page->end_ns};
+  for (size_t i = 0; i < sizeof totals / sizeof *totals; i++) ouro__store_relaxed(totals[i], 0);
+  ouro__add_relaxed(&ouro__tracing.version, 1);
+}

@@ -1,0 +1,226 @@
+/* trace/tracer.h - the tracer's files among themselves: the one state, and what each file does. */
+#ifndef OURO_TRACE_TRACER_H
+#define OURO_TRACE_TRACER_H
+
+#include <ouro/source.h>
+
+#include "trace/pyframes.h"
+#include "trace/trace.h"
+#include "trace/unwind.h"
+
+/* ---------------------------------------------------------------- words */
+
+#define OURO_WORD_SITE_BITS 22u
+#define OURO_WORD_EPOCH_BITS 23u
+#define OURO_SITES_MAX (UINT32_C(1) << OURO_WORD_SITE_BITS)
+#define OURO_EPOCH_NS UINT64_C(250000000)
+#define OURO_WORD_WATCHED (UINT64_C(1) << (OURO_WORD_SITE_BITS + OURO_WORD_EPOCH_BITS))
+#define OURO_WORD_SIZE_SHIFT (OURO_WORD_SITE_BITS + OURO_WORD_EPOCH_BITS + 1)
+
+static inline uint64_t ouro__word_make(uint32_t site, uint32_t epoch, size_t size) {
+  return (uint64_t)size << OURO_WORD_SIZE_SHIFT |
+         (uint64_t)(epoch & ((UINT32_C(1) << OURO_WORD_EPOCH_BITS) - 1)) << OURO_WORD_SITE_BITS | site;
+}
+static inline uint32_t ouro__word_site(uint64_t word) { return (uint32_t)(word & (OURO_SITES_MAX - 1)); }
+static inline uint32_t ouro__word_epoch(uint64_t word) {
+  return (uint32_t)(word >> OURO_WORD_SITE_BITS) & ((UINT32_C(1) << OURO_WORD_EPOCH_BITS) - 1);
+}
+static inline size_t ouro__word_size(uint64_t word) { return (size_t)(word >> OURO_WORD_SIZE_SHIFT); }
+
+#define OURO_LARGE_BYTES ((size_t)128 * 1024) /* requests above are large blocks: their size is in the second word */
+
+/* ---------------------------------------------------------------- a thread */
+
+#define OURO_RECENT_MOST 33u  /* blocks that a thread has made last, for the temporary ones */
+#define OURO_SITE_CACHE 1024u
+
+typedef struct ouro__cached_site {
+  uintptr_t code, at; /* of one Python frame; or 0 and the node */
+  uint32_t tag;       /* 1, domain, class; 0: empty */
+  uint32_t site;
+} ouro__cached_site;
+
+typedef struct ouro__cached_node {
+  const char *code; /* NULL: a native address */
+  uintptr_t at;
+  uint32_t parent, node; /* node 0: empty */
+} ouro__cached_node;
+
+typedef struct ouro__py_walked {
+  const char *frame, *code;
+  uintptr_t at;
+  uint32_t node;
+} ouro__py_walked;
+
+typedef struct ouro__trace_thread {
+  struct ouro__trace_thread *next;   /* unused ones */
+  uint32_t version;                  /* of the caches below; see tracer.version */
+  uint16_t index;                    /* in THREADS */
+  unsigned recent_at;
+  uint32_t events;
+  const void *recent[OURO_RECENT_MOST];
+  ouro__cached_site sites[OURO_SITE_CACHE];
+  ouro__cached_node nodes[OURO_SITE_CACHE];
+  unsigned py_depth;                 /* frames in py: [0] is the outermost */
+  bool py_cut;                       /* there are more outside of it */
+  ouro__py_walked py[OURO_TRACE_FRAMES_MAX], py_new[OURO_TRACE_FRAMES_MAX];
+  unsigned native_known;             /* nodes of `native` that hold, where native_begin is 0 */
+  unsigned native_begin;             /* frames outside of what was wanted the last time */
+  ouro__native_walk native;
+} ouro__trace_thread;
+
+/* ---------------------------------------------------------------- the state */
+
+typedef struct ouro__tracer {
+  ouro__area_page *page;          /* NULL before the first start */
+  bool doors;                     /* see ouro__trace_init */
+  bool ending;
+  unsigned frames, temporary_within;
+  bool native;
+  bool python;                    /* stacks of CPython can be read */
+  bool python_runs;               /* it has been seen to run: once it does not, it ends */
+  uintptr_t loop_start, loop_end; /* its evaluation loop's code */
+  uint64_t sample_bytes;
+  _Atomic uint32_t version;       /* grows when what threads have cached is void */
+  _Atomic uint32_t epoch;
+  _Atomic uint32_t session;       /* grows with each start: threads forget */
+  uint64_t epoch_base_ns;
+  _Atomic uint32_t foreign_code;  /* code objects are known that lie in no block of this heap */
+  ouro_heap *sampled;             /* blocks that are sampled, behind doors */
+} ouro__tracer;
+
+extern ouro__tracer ouro__tracing;
+
+/* ---------------------------------------------------------------- the lock (lock.c) */
+
+/* What each thread has of the tracer. */
+typedef struct ouro__trace_local {
+  _Atomic uint32_t inside;        /* it is in the tracer */
+  bool locked;                    /* by ouro__trace_stop_all */
+  bool quiet;                     /* nothing that it allocates shall be traced */
+  bool gone;                      /* the thread ends: it has no state any more */
+  uint32_t session;               /* for which `left` holds */
+  int64_t left;                   /* sampling: bytes to go to the next sample */
+  uint64_t random;
+  ouro__trace_thread *thread;
+} ouro__trace_local;
+
+extern _Thread_local ouro__trace_local ouro__trace_mine;
+
+/* The calling thread's state, made when needed; NULL: it has none, or no memory. The thread is inside. */
+ouro__trace_thread *ouro__trace_thread_new(void);
+
+static inline ouro__trace_thread *ouro__trace_thread_mine(void) {
+  ouro__trace_thread *thread = ouro__trace_mine.thread;
+  return OURO_LIKELY(thread != NULL) ? thread : ouro__trace_thread_new();
+}
+
+extern ouro__lock ouro__trace_lock;
+extern _Atomic uint32_t ouro__trace_many; /* more than one thread was seen: the lock is needed */
+
+/* Guard the tables. The thread is inside. Returns whether it was locked: for ouro__trace_leave. */
+static inline bool ouro__trace_enter(void) {
+  if (!ouro__load_relaxed(&ouro__trace_many)) return false;
+  ouro__acquire(&ouro__trace_lock);
+  return true;
+}
+static inline void ouro__trace_leave(bool locked) {
+  if (locked) ouro__release(&ouro__trace_lock);
+}
+
+/* As above, from a place that is not on the way of an allocation: always locks, and waits for who counts without. */
+void ouro__trace_stop_all(void);
+void ouro__trace_go_on(void);
+
+void ouro__threads_start(void);
+void ouro__threads_fork_child(void);
+
+/* ---------------------------------------------------------------- the area (store.c) */
+
+/* Make the page, in a file where ouro__trace_publish said so. false: no memory. */
+bool ouro__store_start(void);
+
+/* Entry number `index` of a table; it exists. */
+void *ouro__store_at(enum ouro__area_table table, uint32_t index);
+
+/* Room for one more entry, zeroed and not yet counted, and its number; NULL: no room. Then ouro__store_commit makes it visible. */
+void *ouro__store_new(enum ouro__area_table table, uint32_t *index);
+void ouro__store_commit(enum ouro__area_table table);
+
+/* `text` as a string in STRINGS; 0 where there is no room. */
+uint32_t ouro__store_string(const char *text, size_t length);
+const char *ouro__store_text(uint32_t string);
+
+/* Empty a table, or that of sites but for number 0. */
+void ouro__store_clear(enum ouro__area_table table);
+void ouro__store_clear_sites(void);
+
+int ouro__store_write(const char *path, bool overwrite);
+void ouro__store_fork_child(void);
+
+static inline uint32_t ouro__store_count(enum ouro__area_table table) {
+  return (uint32_t)ouro__load_acquire(&ouro__tracing.page->counts[table]);
+}
+
+#define OURO_SITES_PER_CHUNK ((OURO_AREA_CHUNK_BYTES - OURO_AREA_CHUNK_HEAD) / (uint32_t)sizeof(ouro__area_site))
+extern char *ouro__site_chunks[]; /* of SITES, where entries begin */
+
+static inline ouro__area_site *ouro__site_at(uint32_t site) {
+  return (ouro__area_site *)(void *)ouro__site_chunks[site / OURO_SITES_PER_CHUNK] + site % OURO_SITES_PER_CHUNK;
+}
+
+/* ---------------------------------------------------------------- interning (intern.c). All under the lock; 0 where there is no room */
+
+uint32_t ouro__intern_string(const char *text, size_t length);
+uint32_t ouro__intern_frame(const ouro__area_frame *frame);
+uint32_t ouro__intern_node(uint32_t parent, uint32_t frame);
+
+typedef struct ouro__site_key {
+  uint32_t node, type;
+  uint16_t thread;
+  uint8_t class_, domain;
+} ouro__site_key;
+uint32_t ouro__intern_site(const ouro__site_key *key);
+void ouro__intern_forget_sites(void);
+size_t ouro__intern_bytes(void);
+
+/* The frame of a place in a code object, resolved when it is new. */
+uint32_t ouro__intern_place(const char *code, uintptr_t at);
+
+/* The code object is gone: what begins at the address is another from now on. */
+void ouro__intern_code_gone(const void *code);
+void ouro__intern_forget_codes(void);
+
+/* ---------------------------------------------------------------- stacks (stack.c) */
+
+/* The site of an allocation by the calling thread, which is inside, and has `thread`. */
+uint32_t ouro__stack_site(ouro__trace_thread *thread, unsigned class_, unsigned domain, const char *type);
+
+/* ---------------------------------------------------------------- modules (modules.c) */
+
+/* See to it that MODULES says what lies at the address, as far as the system knows. Under the lock. */
+void ouro__modules_know(uintptr_t address);
+
+/* What was read before does not hold any more. Under the lock. */
+void ouro__modules_new_generation(void);
+
+/* ---------------------------------------------------------------- counting (count.c) */
+
+/* The heap's hooks. */
+void ouro__count_given(void *block, size_t size, unsigned object_class);
+void ouro__count_freed(void *block, ouro__word *word);
+void ouro__count_seal_peak(void); /* under the lock */
+
+/* Forget all: sites, words, totals. Everybody is stopped. */
+void ouro__count_clear(void);
+
+/* ---------------------------------------------------------------- control (control.c) */
+
+void ouro__trace_name_python(const char *version_text); /* in the page */
+
+/* ---------------------------------------------------------------- pins (pins.c) */
+
+/* Write PINS anew. false: no memory. */
+bool ouro__pins_write(void);
+
+#endif
