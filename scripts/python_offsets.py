@@ -4,8 +4,9 @@
     scripts/python_offsets.py [--check] [INCLUDE...]
 
 The offsets are asked of the compiler: a probe is compiled against the internal headers of each CPython found on this machine, or
-of those given, as /usr/include/python3.11. Two of one minor version, a debug build among them, must agree. A version that is not found
-keeps the row that it has. With --check nothing is written: exit status 1 says that the table differs from the headers.
+of those given, as /usr/include/python3.11. Two of one minor version, a debug build among them, must agree. A version that is not
+found keeps the row that it has. With --check nothing is written: exit status 1 says that the table differs from the headers, 77
+that there are none to compare it with.
 """
 import argparse
 import glob
@@ -18,10 +19,11 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TABLE = os.path.join(ROOT, "src/trace/pyoffsets.h")
 MINORS = range(9, 14)
+NOTHING_TO_CHECK = 77  # meson counts it as skipped
 PLACES = ("/usr/include/python3.*", "/usr/local/include/python3.*", "~/.pyenv/versions/*/include/python3.*")
 
-HEAD = """/* trace/pyoffsets.h - the table of trace/pyframes.h. Written by scripts/python_offsets.py from CPython's headers; not by hand.
- * Included once, by trace/pyframes.c. */
+HEAD = """/* trace/pyoffsets.h - the table of trace/pyframes.h, included by trace/pyframes.c alone. scripts/python_offsets.py writes it, from
+ * CPython's headers. */
 #ifndef OURO_TRACE_PYOFFSETS_H
 #define OURO_TRACE_PYOFFSETS_H
 
@@ -122,9 +124,13 @@ def minor_of(include):
     return int(match[1]) if match and int(match[1]) in MINORS else None
 
 
+def has_headers(include):
+    return minor_of(include) is not None and os.path.exists(os.path.join(include, "internal", "pycore_code.h"))
+
+
 def find_includes():
     found = [path for place in PLACES for path in sorted(glob.glob(os.path.expanduser(place)))]
-    return [path for path in found if minor_of(path) and os.path.exists(os.path.join(path, "internal"))]
+    return [path for path in found if has_headers(path)]
 
 
 def probe(include):
@@ -190,14 +196,26 @@ def table_text(rows, published):
             "static const published published_13[] = {\n" + published + "};\n\n#endif\n")
 
 
+def check(text):
+    with open(TABLE) as file:
+        if file.read() == text:
+            return 0
+    print("error: src/trace/pyoffsets.h is not what these headers say: run scripts/python_offsets.py", file=sys.stderr)
+    return 1
+
+
 def main():
     parser = argparse.ArgumentParser(usage="%(prog)s [--check] [INCLUDE...]", description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="compare the table with the headers; write nothing")
     parser.add_argument("include", nargs="*", help="a directory of CPython's headers; by default those of this machine")
     options = parser.parse_args()
+    for include in options.include:
+        if not has_headers(include):
+            sys.exit(f"error: {include} has no internal headers of CPython 3.9 to 3.13: give one like /usr/include/python3.11")
     includes = options.include or find_includes()
     if not includes:
-        sys.exit("error: no headers of CPython 3.9 to 3.13: install python3-dev")
+        print("error: no headers of CPython 3.9 to 3.13: install python3-dev", file=sys.stderr)
+        return NOTHING_TO_CHECK if options.check else 1
     found, origin = collect(includes)
     rows, published = read_table()
     rows.update({minor: row_text(numbers) for minor, numbers in found.items()})
@@ -205,8 +223,7 @@ def main():
     text = table_text(rows, published)
     print("from " + ", ".join(origin[minor] for minor in sorted(origin)))
     if options.check:
-        with open(TABLE) as file:
-            return file.read() != text
+        return check(text)
     with open(TABLE, "w") as file:
         file.write(text)
     return 0

@@ -23,11 +23,12 @@ LAYERS = {
     'base': [],
     'os': ['base'],
     'heap': ['base', 'os'],
-    'object': ['base', 'os', 'heap'],
-    'gc': ['base', 'os', 'heap', 'object'],
-    'values': ['base', 'os', 'heap', 'object', 'gc'],
-    'preload': ['base', 'os', 'heap'],
-    'cli': ['base', 'os', 'heap', 'preload'],
+    'trace': ['base', 'os', 'heap'],
+    'object': ['base', 'os', 'heap', 'trace'],
+    'gc': ['base', 'os', 'heap', 'trace', 'object'],
+    'values': ['base', 'os', 'heap', 'trace', 'object', 'gc'],
+    'preload': ['base', 'os', 'heap', 'trace'],
+    'cli': ['base', 'os', 'heap', 'trace', 'preload'],
 }
 ONE_HEADER = {layer: f'{layer}/{layer}.h' for layer in LAYERS} | {'preload': 'preload/control.h'}
 PUBLIC = {

@@ -8,5 +8,11 @@
 #include "gc.h"
 #include "weak.h"
 #include "weakmap.h"
+#include "trace.h"
+#include "source.h"
+
+#if defined(OURO_TRACE) && !defined(OURO_BUILDING)
+#include "traced.h"
+#endif
 
 #endif

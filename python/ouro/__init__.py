@@ -19,8 +19,8 @@ from ouro._heap import Pin, heap_stats, pins
 from ouro._ouro import (MAX_FRAMES, clear_traces, get_traceback_limit, get_traced_memory, get_tracemalloc_memory, is_sampling, is_tracing,
                         reset_peak, start, stop, trim, write)
 from ouro._pauses import GcPauses, Pause, gc_pauses
-from ouro._snapshot import (Frame, Snapshot, Statistic, StatisticDiff, Trace, Traceback, _get_traces, get_object_traceback,
-                            take_snapshot)
+from ouro._snapshot import (Frame, Snapshot, Statistic, StatisticDiff, Trace, Traceback, get_object_traceback, take_snapshot)
+from ouro._snapshot import _get_traces as _get_traces  # tracemalloc has it, and its users have found it
 from ouro._tracer import Tracer
 
 __version__ = '0.1.0'
@@ -32,7 +32,7 @@ __all__ = [
     'BaseFilter', 'DOMAIN_BLOCKS', 'DOMAIN_MALLOC', 'DOMAIN_OBJECTS', 'DOMAIN_PYTHON', 'DomainFilter', 'Filter', 'Frame', 'GcPauses',
     'MAX_FRAMES', 'Pause', 'Pin', 'Snapshot', 'Statistic', 'StatisticDiff', 'Trace', 'Traceback', 'Tracer', 'clear_traces', 'gc_pauses',
     'get_object_traceback', 'get_traceback_limit', 'get_traced_memory', 'get_tracemalloc_memory', 'heap_stats', 'is_sampling',
-    'is_tracing', 'pins', 'reset_peak', 'start', 'stop', 'take_snapshot', 'trim', 'write', '_get_traces']
+    'is_tracing', 'pins', 'reset_peak', 'start', 'stop', 'take_snapshot', 'trim', 'write']
 
 
 def load_ipython_extension(shell: object) -> None:

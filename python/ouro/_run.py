@@ -54,9 +54,9 @@ def report(live: Snapshot, peak: Snapshot, totals: tuple[int, int]) -> str:
 
 def finish(options: argparse.Namespace) -> None:
     totals = _ouro.get_traced_memory()
-    print(report(take_snapshot(), take_snapshot(peak=True), totals), file=sys.stderr)
     if options.output:
         _ouro.write(options.output, overwrite=options.force)
+    print(report(take_snapshot(), take_snapshot(peak=True), totals), file=sys.stderr)
 
 
 def traced(options: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ import inspect
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
+from itertools import takewhile
 from typing import Any, Callable, NamedTuple, Optional
 
 import pytest
@@ -56,8 +57,8 @@ def limits_of(item: pytest.Item) -> Limits:
 # ---------------------------------------------------------------- failing
 
 def describe(line: StatisticDiff) -> list[str]:
-    """A stack that grew, the most recent frame first."""
-    frames = line.traceback[::-1][:FRAMES]
+    """A stack that grew, the most recent frame first, as far as it is the test's."""
+    frames = takewhile(lambda frame: frame.filename != __file__, line.traceback[::-1])
     return [f'  {amount(line.size_diff)} in {line.count_diff} blocks:', *(f'    {frame} {frame.function}'.rstrip() for frame in frames)]
 
 

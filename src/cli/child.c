@@ -131,8 +131,8 @@ enum ouro__event ouro__child_wait(ouro__child *child, uint64_t timeout_ns) {
   taken_signals(&set);
   int signal = sigtimedwait(&set, &info, &timeout);
   if (signal == SIGCHLD || signal < 0) return look_at_child(child) ? OURO_EVENT_ENDED : OURO_EVENT_NONE;
-  /* The program that signals its parent means its parent. */
-  if (signal == SIGPIPE || sent_to_group(&info)) return OURO_EVENT_NONE;
+  /* The program that signals its parent means its parent; a file that may not grow is one of ours. */
+  if (signal == SIGPIPE || signal == SIGXFSZ || sent_to_group(&info)) return OURO_EVENT_NONE;
   kill(child->pid, signal);
   return signal == SIGUSR2 ? OURO_EVENT_REPORT : OURO_EVENT_NONE;
 }

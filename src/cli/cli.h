@@ -4,6 +4,7 @@
  *     say          messages, the clock
  *     options      the options of `ouro run`
  *     program      finds a program as execvp will, and says whether the library can be preloaded into it
+ *     attach       `ouro attach`
  *     environment  LD_PRELOAD, OURO_CONF and PYTHONMALLOC for the program
  *     child        starts it, passes signals on, waits, and ends as it ended
  *     run          `ouro run` from beginning to end
@@ -44,8 +45,20 @@ typedef struct ouro__run_options {
   const char *conf;    /* joined --conf strings, or NULL; owned */
   char **command;      /* ends with NULL; in argv */
   uint64_t heap_limit; /* bytes; 0: none */
-  bool force, json, quiet, live, check, only_program;
+  const char *trace;   /* exact, sample, later; NULL: no tracing */
+  const char *output;  /* of the recording; NULL: by its default name */
+  uint64_t sample_bytes;   /* 0: the tracer's default, as in the next two */
+  unsigned frames;
+  int temporary;           /* -1: the tracer's default */
+  double snapshot_seconds; /* 0: adaptive */
+  bool force, json, quiet, live, check, only_program, native;
 } ouro__run_options;
+
+/* "512m" to bytes; false where it is no size, or 0. */
+bool ouro__options_size(const char *text, uint64_t *bytes);
+
+/* A number from `least` to `most`; false where it is none. */
+bool ouro__options_number(const char *text, unsigned least, unsigned most, unsigned *number);
 
 /* Read the arguments after "run". Returns -1 to go on, or the status to exit with: the user was told why, or was helped. */
 int ouro__options_read(ouro__run_options *options, int argc, char **argv);
@@ -74,8 +87,8 @@ const char *ouro__obstacle_text(enum ouro__obstacle obstacle);
 
 /* ---------------------------------------------------------------- the environment */
 
-/* Find libouro-preload.so: $OURO_PRELOAD, or by this command's own place. false: the user was told. */
-bool ouro__preload_find(char path[PATH_MAX]);
+/* Find libouro-preload.so, or with `trace` libouro-trace.so: $OURO_PRELOAD, or by this command's own place. false: the user was told. */
+bool ouro__preload_find(char path[PATH_MAX], bool trace);
 
 /* The program's environment. `preload` NULL: leave LD_PRELOAD as it is. `directory` NULL: no files are asked for.
  * Returns: new, in one allocation that nobody frees; NULL without memory. */

@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 
 #define LIBRARY "libouro-preload.so"
+#define TRACE_LIBRARY "libouro-trace.so"
 
 #if defined(__x86_64__)
 #define MULTIARCH "x86_64-linux-gnu"
@@ -37,7 +38,8 @@ static bool own_folder(char folder[PATH_MAX]) {
   return true;
 }
 
-bool ouro__preload_find(char path[PATH_MAX]) {
+bool ouro__preload_find(char path[PATH_MAX], bool trace) {
+  const char *library = trace ? TRACE_LIBRARY : LIBRARY;
   char folder[PATH_MAX], candidate[2 * PATH_MAX];
   const char *given = getenv("OURO_PRELOAD");
   if (given && *given) {
@@ -47,11 +49,11 @@ bool ouro__preload_find(char path[PATH_MAX]) {
   }
   if (own_folder(folder)) {
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-      snprintf(candidate, sizeof candidate, "%s/%s/" LIBRARY, folder, places[i]);
+      snprintf(candidate, sizeof candidate, "%s/%s/%s", folder, places[i], library);
       if (realpath(candidate, path) && access(path, R_OK) == 0) return true;
     }
   }
-  ouro__say("cannot find " LIBRARY " near the ouro command; install both, or name it in OURO_PRELOAD");
+  ouro__say("cannot find %s near the ouro command; install both, or name it in OURO_PRELOAD", library);
   return false;
 }
 
@@ -101,7 +103,11 @@ static char *library_entry(const char *preload) {
 
 /* Words that one `ouro run` writes for its own program, and that another around it may have left. */
 static bool is_own_word(const char *word) {
-  return strncmp(word, "run-dir:", 8) == 0 || strncmp(word, "signal:", 7) == 0 || strncmp(word, "parent:", 7) == 0;
+  static const char *const own[] = {"run-dir:", "signal:", "parent:", "trace:", "frames:", "sample:", "temporary:"};
+  for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+    if (strncmp(word, own[i], strlen(own[i])) == 0) return true;
+  }
+  return strcspn(word, ",") == 6 && strncmp(word, "native", 6) == 0;
 }
 
 /* Append the words of a comma-separated list, of which the empty ones and, where `inherited`, our own are left out. */
@@ -117,10 +123,29 @@ static void add_words(char *conf, const char *words, bool inherited) {
   }
 }
 
+static void trace_words(char *conf, const ouro__run_options *options) {
+  char word[64];
+  snprintf(word, sizeof word, "trace:%s", options->trace);
+  add_words(conf, word, false);
+  if (options->frames) {
+    snprintf(word, sizeof word, "frames:%u", options->frames);
+    add_words(conf, word, false);
+  }
+  if (options->native) add_words(conf, "native", false);
+  if (options->sample_bytes) {
+    snprintf(word, sizeof word, "sample:%llu", (unsigned long long)options->sample_bytes);
+    add_words(conf, word, false);
+  }
+  if (options->temporary >= 0) {
+    snprintf(word, sizeof word, "temporary:%d", options->temporary);
+    add_words(conf, word, false);
+  }
+}
+
 /* The first word on a matter holds, so those of this command's options come before the user's. */
 static char *conf_entry(const ouro__run_options *options, const char *directory) {
   const char *before = getenv("OURO_CONF");
-  char own[PATH_MAX + 128] = "", word[PATH_MAX + 64];
+  char own[PATH_MAX + 256] = "", word[PATH_MAX + 64];
   if (options->check) add_words(own, "check", false);
   if (options->heap_limit) {
     snprintf(word, sizeof word, "limit:%llu", (unsigned long long)options->heap_limit);
@@ -134,6 +159,7 @@ static char *conf_entry(const ouro__run_options *options, const char *directory)
     snprintf(word, sizeof word, "parent:%ld", (long)getpid());
     add_words(own, word, false);
   }
+  if (options->trace) trace_words(own, options);
   size_t given = (before ? strlen(before) : 0) + (options->conf ? strlen(options->conf) : 0);
   char *conf = calloc(1, given + strlen(own) + 3), *entry = NULL;
   if (!conf) return NULL;

@@ -13,12 +13,16 @@ static const struct command {
   int (*call)(int argc, char **argv);
 } commands[] = {
     {"run", "run a program on ouro's heap, report on its memory, and with --trace record its lines", ouro__cmd_run},
+    {"attach", "switch the tracing of a running process on and off, or write down what it has now", ouro__cmd_attach},
     {"report", "say which lines hold the memory", ouro__cmd_report},
     {"diff", "say what grew between two recordings or snapshots", ouro__cmd_diff},
     {"tree", "show the tree of calls with what they allocated", ouro__cmd_tree},
     {"flame", "draw a flame graph", ouro__cmd_flame},
     {"pins", "say which lines keep memory from going back to the system", ouro__cmd_pins},
     {"leaks", "say what was live at the end, and what only grew", ouro__cmd_leaks},
+    {"check", "run a program and judge its memory: limits for continuous integration", ouro__cmd_check},
+    {"top", "follow a traced process on the terminal, or look through a recording", ouro__cmd_top},
+    {"export", "write a profile for pprof, speedscope, flame graphs, or as JSON or CSV", ouro__cmd_export},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])

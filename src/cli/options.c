@@ -26,11 +26,39 @@ static const char help[] =
     "  --conf STRING      add STRING to OURO_CONF, such as decay:0,huge_pages:no\n"
     "  --help             this text\n"
     "\n"
-    "Signal: SIGUSR2 to ouro, or to a process that leaves that signal alone, writes a report while it runs.\n"
+    "Tracing finds the lines that hold the memory:\n"
+    "  --trace[=MODE]     record which lines allocate what. MODE is exact (the default), sample (a part of the\n"
+    "                     allocations, at next to no cost), or later (when `ouro attach PID start` asks for it)\n"
+    "  --output FILE      record to FILE instead of PROGRAM.PID.ouro; other processes get files of their own beside it\n"
+    "  --frames N         record at most N frames of each stack, 1 to 256\n"
+    "  --native           in Python programs, record native frames among Python's\n"
+    "  --sample-bytes SIZE  sample one in SIZE bytes (default 512k)\n"
+    "  --temporary N      a block is temporary when freed before its thread has made N more, 0 to 32 (default 1)\n"
+    "  --snapshots SECONDS  take a snapshot so often; at most 300 of them are shown\n"
+    "\n"
+    "Signal: SIGUSR2 to ouro, or to a process that leaves that signal alone, writes a report while it runs; to ouro,\n"
+    "it takes a snapshot as well.\n"
     "Exit status: PROGRAM's; 2 for wrong usage, 125 when ouro fails, 126 when PROGRAM cannot be run, 127 when it is\n"
     "not found.\n";
 
-enum { OPT_REPORT = 256, OPT_FORCE, OPT_FORMAT, OPT_QUIET, OPT_LIVE, OPT_LIMIT, OPT_CHECK, OPT_NO_CHILDREN, OPT_CONF };
+enum {
+  OPT_REPORT = 256,
+  OPT_FORCE,
+  OPT_FORMAT,
+  OPT_QUIET,
+  OPT_LIVE,
+  OPT_LIMIT,
+  OPT_CHECK,
+  OPT_NO_CHILDREN,
+  OPT_CONF,
+  OPT_TRACE,
+  OPT_OUTPUT, /* this and those below are for --trace alone */
+  OPT_FRAMES,
+  OPT_NATIVE,
+  OPT_SAMPLE_BYTES,
+  OPT_TEMPORARY,
+  OPT_SNAPSHOTS,
+};
 
 static const struct option table[] = {
     {"report", required_argument, NULL, OPT_REPORT},
@@ -42,14 +70,20 @@ static const struct option table[] = {
     {"check", no_argument, NULL, OPT_CHECK},
     {"no-children", no_argument, NULL, OPT_NO_CHILDREN},
     {"conf", required_argument, NULL, OPT_CONF},
+    {"trace", optional_argument, NULL, OPT_TRACE},
+    {"output", required_argument, NULL, OPT_OUTPUT},
+    {"frames", required_argument, NULL, OPT_FRAMES},
+    {"native", no_argument, NULL, OPT_NATIVE},
+    {"sample-bytes", required_argument, NULL, OPT_SAMPLE_BYTES},
+    {"temporary", required_argument, NULL, OPT_TEMPORARY},
+    {"snapshots", required_argument, NULL, OPT_SNAPSHOTS},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
 
 static int usage(void) { return OURO_EXIT_USAGE; }
 
-/* "512m" to bytes; false where it is no size, or 0. */
-static bool read_size(const char *text, uint64_t *bytes) {
+bool ouro__options_size(const char *text, uint64_t *bytes) {
   char *end;
   if (!isdigit((unsigned char)*text)) return false;
   errno = 0;
@@ -74,6 +108,16 @@ static bool read_size(const char *text, uint64_t *bytes) {
   if (shift) end++;
   if (errno || *end || number == 0 || number > UINT64_MAX >> 1 >> shift) return false;
   *bytes = (uint64_t)number << shift;
+  return true;
+}
+
+bool ouro__options_number(const char *text, unsigned least, unsigned most, unsigned *number) {
+  char *end;
+  if (!isdigit((unsigned char)*text)) return false;
+  errno = 0;
+  unsigned long value = strtoul(text, &end, 10);
+  if (errno || *end || value < least || value > most) return false;
+  *number = (unsigned)value;
   return true;
 }
 
@@ -115,6 +159,60 @@ static int read_format(ouro__run_options *options, const char *text) {
   return usage();
 }
 
+/* ---------------------------------------------------------------- tracing */
+
+static int wrong(const char *option, const char *takes, const char *given) {
+  ouro__say("%s takes %s, not '%s'", option, takes, given);
+  return usage();
+}
+
+static int read_trace(ouro__run_options *options, const char *mode) {
+  static const char *const modes[] = {"exact", "sample", "later"};
+  options->trace = mode ? mode : "exact";
+  for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+    if (strcmp(options->trace, modes[i]) == 0) return -1;
+  }
+  return wrong("--trace", "exact, sample or later, as in --trace=sample", mode);
+}
+
+static int read_snapshots(ouro__run_options *options, const char *text) {
+  char *end;
+  options->snapshot_seconds = strtod(text, &end);
+  bool sensible = end != text && !*end && options->snapshot_seconds >= 0.01 && options->snapshot_seconds <= 1e6;
+  return sensible ? -1 : wrong("--snapshots", "a number of seconds, at least 0.01,", text);
+}
+
+static int read_temporary(ouro__run_options *options, const char *text) {
+  unsigned number;
+  if (!ouro__options_number(text, 0, 32, &number)) return wrong("--temporary", "a number from 0 to 32", text);
+  options->temporary = (int)number;
+  return -1;
+}
+
+static int read_trace_option(ouro__run_options *options, int option) {
+  switch (option) {
+  case OPT_TRACE:
+    return read_trace(options, optarg);
+  case OPT_OUTPUT:
+    options->output = optarg;
+    return -1;
+  case OPT_FRAMES:
+    return ouro__options_number(optarg, 1, 256, &options->frames) ? -1 : wrong("--frames", "a number from 1 to 256", optarg);
+  case OPT_NATIVE:
+    options->native = true;
+    return -1;
+  case OPT_SAMPLE_BYTES:
+    return ouro__options_size(optarg, &options->sample_bytes) ? -1
+                                                              : wrong("--sample-bytes", "a size such as 64k or 1m", optarg);
+  case OPT_TEMPORARY:
+    return read_temporary(options, optarg);
+  default:
+    return read_snapshots(options, optarg);
+  }
+}
+
+/* ---------------------------------------------------------------- all of them */
+
 static int read_option(ouro__run_options *options, int option) {
   switch (option) {
   case OPT_REPORT:
@@ -140,14 +238,16 @@ static int read_option(ouro__run_options *options, int option) {
   case OPT_CONF:
     return add_conf(options, optarg);
   case OPT_LIMIT:
-    if (read_size(optarg, &options->heap_limit)) return -1;
+    if (ouro__options_size(optarg, &options->heap_limit)) return -1;
     ouro__say("--heap-limit takes a size such as 512m or 2g, not '%s'", optarg);
     return usage();
   case 'h':
     fputs(help, stdout);
     return 0;
-  default:
+  case '?':
     return usage();
+  default:
+    return read_trace_option(options, option);
   }
 }
 
@@ -162,12 +262,36 @@ static int unknown_option(int result, const char *word) {
   return usage();
 }
 
+/* Options that contradict each other, or are for something that was not asked for. */
+static int check_together(const ouro__run_options *options, const char *needs_trace) {
+  if (options->quiet && (options->report || options->json)) {
+    ouro__say("--quiet means no report: leave it out, or leave out --report and --format");
+    return usage();
+  }
+  if (needs_trace && !options->trace) {
+    ouro__say("--%s is for tracing: add --trace", needs_trace);
+    return usage();
+  }
+  if (options->force && !options->report && !options->trace) {
+    ouro__say("--force is for --report FILE: name the file");
+    return usage();
+  }
+  if (options->sample_bytes && strcmp(options->trace, "exact") == 0) {
+    ouro__say("--sample-bytes is for sampling: say --trace=sample");
+    return usage();
+  }
+  return -1;
+}
+
 int ouro__options_read(ouro__run_options *options, int argc, char **argv) {
-  *options = (ouro__run_options){0};
+  const char *needs_trace = NULL;
+  int index = 0;
+  *options = (ouro__run_options){.temporary = -1};
   opterr = 0;
   optind = 0; /* begin anew, and read the "+" below: stop at the program's name */
-  for (int option; (option = getopt_long(argc + 1, argv - 1, "+:h", table, NULL)) != -1;) {
+  for (int option; (option = getopt_long(argc + 1, argv - 1, "+:h", table, &index)) != -1;) {
     if (option == '?' || option == ':') return unknown_option(option, argv[optind - 2]);
+    if (option >= OPT_OUTPUT) needs_trace = table[index].name;
     int result = read_option(options, option);
     if (result >= 0) return result;
   }
@@ -176,13 +300,5 @@ int ouro__options_read(ouro__run_options *options, int argc, char **argv) {
     ouro__say("name a program: ouro run [options] -- PROGRAM [ARGUMENTS...]");
     return usage();
   }
-  if (options->quiet && (options->report || options->json)) {
-    ouro__say("--quiet means no report: leave it out, or leave out --report and --format");
-    return usage();
-  }
-  if (options->force && !options->report) {
-    ouro__say("--force is for --report FILE: name the file");
-    return usage();
-  }
-  return -1;
+  return check_together(options, needs_trace);
 }

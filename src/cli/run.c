@@ -14,6 +14,7 @@
 
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/profile/recorder.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 #define ANSWER_NS (SECOND_NS / 2) /* how long a report on request waits for the processes' answers */
@@ -23,6 +24,7 @@ typedef struct run_state {
   ouro__program program;
   ouro__child child;
   ouro__processes processes;
+  ouro__recorder recorder;  /* used with --trace alone */
   char library[PATH_MAX];   /* as LD_PRELOAD has it */
   char directory[PATH_MAX]; /* of the processes' files; empty: none */
   FILE *report;             /* stderr, or the file that --report names */
@@ -79,10 +81,10 @@ static void remove_directory(run_state *run) {
 /* LD_PRELOAD ends a name at a space or colon, and expands a dollar: such a path is reached through a link. */
 static bool name_library(run_state *run) {
   char found[PATH_MAX];
-  if (!ouro__preload_find(found)) return false;
+  if (!ouro__preload_find(found, run->options.trace != NULL)) return false;
   strcpy(run->library, found);
   if (!found[strcspn(found, " :$\t\n")]) return true;
-  if (run->directory[0] && snprintf(run->library, sizeof run->library, "%s/libouro-preload.so", run->directory) > 0 &&
+  if (run->directory[0] && snprintf(run->library, sizeof run->library, "%s/%s", run->directory, strrchr(found, '/') + 1) > 0 &&
       symlink(found, run->library) == 0) {
     return true;
   }
@@ -144,6 +146,13 @@ static void final_report(run_state *run) {
 
 /* ---------------------------------------------------------------- watching */
 
+/* A snapshot that the user wants often must not wait for the next look at the processes. */
+static uint64_t period_ns(const run_state *run) {
+  uint64_t period = ouro__processes_period_ns(&run->processes);
+  uint64_t wish = (uint64_t)(run->options.snapshot_seconds * 1e9);
+  return wish && wish < period ? wish : period;
+}
+
 /* A process that was sent SIGUSR2 has written a report: show it. */
 static bool new_report(run_state *run) {
   bool any = false;
@@ -159,6 +168,7 @@ static void look(run_state *run) {
   uint64_t now = ouro__now_ns();
   ouro__processes_sample(&run->processes, false);
   ouro__processes_ask(&run->processes, false);
+  if (run->options.trace) ouro__recorder_look(&run->recorder, &run->processes);
   if (new_report(run) || (run->wanted_ns && now >= run->wanted_ns)) {
     write_report(run, NULL, stderr);
     run->wanted_ns = 0;
@@ -177,14 +187,16 @@ static void watch(run_state *run) {
     event = ouro__child_wait(&run->child, now < next ? next - now : 0);
     if (event == OURO_EVENT_REPORT) {
       ouro__processes_ask(&run->processes, true);
+      if (run->options.trace) ouro__recorder_snapshot(&run->recorder, "signal");
       run->wanted_ns = ouro__now_ns() + ANSWER_NS;
     }
     if (event != OURO_EVENT_ENDED && ouro__now_ns() >= next) {
       look(run);
-      next = ouro__now_ns() + ouro__processes_period_ns(&run->processes);
+      next = ouro__now_ns() + period_ns(run);
     }
   }
   ouro__processes_sample(&run->processes, true);
+  if (run->options.trace) ouro__recorder_look(&run->recorder, &run->processes);
 }
 
 /* ---------------------------------------------------------------- from beginning to end */
@@ -215,6 +227,7 @@ static int start_and_watch(run_state *run) {
   }
   watch(run);
   final_report(run);
+  if (run->options.trace) ouro__recorder_close(&run->recorder, run->options.quiet);
   return 0;
 }
 
@@ -223,6 +236,8 @@ static int prepare_and_run(run_state *run) {
   if (error) return cannot_run(run, error);
   int status = open_report(run);
   if (status) return status;
+  if (run->options.trace) status = ouro__recorder_open(&run->recorder, &run->options);
+  if (status) return status;
   if (run->program.obstacle != OURO_OBSTACLE_NONE) {
     ouro__say("%s %s, so it runs on its own allocator", run->program.file, ouro__obstacle_text(run->program.obstacle));
   }
@@ -230,6 +245,7 @@ static int prepare_and_run(run_state *run) {
   status = start_and_watch(run);
   remove_directory(run);
   if (status && run->report_is_new) unlink(run->options.report);
+  if (status && run->options.trace) ouro__recorder_close(&run->recorder, true);
   return status;
 }
 

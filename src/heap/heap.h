@@ -126,14 +126,10 @@ extern uint32_t ouro__class_magic[OURO__CLASSES] OURO__HIDDEN;  /* ceil(2^32 / s
 /* The word of the block that begins at the address; NULL where there is no block, no column and none is to be made, or no memory. */
 ouro__word *ouro__block_word_slow(const void *block, bool make);
 
-/* The same for a block of this heap, where there is a column; NULL where there is none. */
-static inline ouro__word *ouro__block_word(const void *block) {
-  size_t unit = ouro__unit_number(block);
-  ouro__word *column = ouro__load_acquire(&ouro__hot_columns[unit]);
-  unsigned class_ = OURO__PEEK(&ouro__hot_bins[unit]) / OURO__BIN_BYTES;
-  if (OURO_UNLIKELY(class_ == 0)) return ouro__block_word_slow(block, false);
+/* The same, fast: of a block of a class, in the column of its unit, which is there. */
+static inline ouro__word *ouro__column_word(ouro__word *column, unsigned class_, const void *block) {
   uint32_t offset = (uint32_t)((uintptr_t)block & (((uintptr_t)1 << OURO__UNIT_SHIFT) - 1));
-  return OURO_LIKELY(column != NULL) ? &column[(offset * (uint64_t)ouro__class_magic[class_]) >> 32] : NULL;
+  return &column[(offset * (uint64_t)ouro__class_magic[class_]) >> 32];
 }
 
 typedef struct ouro__seen_block {
@@ -184,6 +180,11 @@ void ouro__heap_counters(ouro__counters *out);
 
 /* A function that is called after each tick of the decay clock, from whichever thread ticks, with no lock held; NULL: none. */
 void ouro__heap_set_tick(void (*hook)(void));
+
+/* A function that is called before fork, when the heap's locks are held and its thread is stopped, and after it in both processes, before
+ * they are released. It must not allocate. Set once. */
+enum { OURO_FORKING, OURO_FORKED_PARENT, OURO_FORKED_CHILD };
+void ouro__heap_set_fork(void (*hook)(int moment));
 
 /* As ouro_stats_write, but skips what another holder has locked instead of waiting for it: for signal handlers. And the same for
  * a caller who is in no signal handler, but may be in the middle of anything else. */

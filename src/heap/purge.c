@@ -275,6 +275,15 @@ size_t ouro__purge_all(void) {
  * All locks are taken before, in the order of their ranks, so the child finds every structure whole; the background thread is
  * stopped, so that the process is, if it was otherwise, of one thread (CPython warns when it is not). */
 
+static _Atomic(void (*)(int)) fork_hook;
+
+void ouro__heap_set_fork(void (*hook)(int moment)) { ouro__store_release(&fork_hook, hook); }
+
+static void call_fork_hook(int moment) {
+  void (*hook)(int) = ouro__load_acquire(&fork_hook);
+  if (hook) hook(moment);
+}
+
 static void before_fork(void) {
   ouro__acquire(&background_lock);
   stop_thread();
@@ -287,6 +296,7 @@ static void before_fork(void) {
   ouro__acquire(&ouro__arenas_lock);
   ouro__acquire(&ouro__meta_lock);
   ouro__acquire(&ouro__check_lock);
+  call_fork_hook(OURO_FORKING);
 }
 
 static void after_fork(void (*let_go)(ouro__lock *), enum ouro__fork_moment moment) {
@@ -302,10 +312,14 @@ static void after_fork(void (*let_go)(ouro__lock *), enum ouro__fork_moment mome
   let_go(&background_lock);
 }
 
-static void after_fork_parent(void) { after_fork(ouro__release, OURO_FORK_PARENT); }
+static void after_fork_parent(void) {
+  call_fork_hook(OURO_FORKED_PARENT);
+  after_fork(ouro__release, OURO_FORK_PARENT);
+}
 
 static void after_fork_child(void) {
   thread_pid = ouro__os_pid();
+  call_fork_hook(OURO_FORKED_CHILD);
   ouro__store_relaxed(&ticking, 0);
   ouro__arenas_after_fork();
   after_fork(ouro__lock_reset, OURO_FORK_CHILD);

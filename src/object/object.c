@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "object/object.h"
+#include "trace/trace.h"
 
 /* ---------------------------------------------------------------- the thread to which objects belong */
 
@@ -111,7 +112,10 @@ static OURO_NOINLINE ouro_object *make(ouro_type *type, size_t count, size_t ext
   if (extra > limit || (type->item_size && count > (limit - extra) / type->item_size)) return fail(ENOMEM);
   size_t size = ouro__round_up(type->size + count * type->item_size, 16) + ouro__round_up(extra, 16);
   unsigned class_ = ouro__object_class(size, !(traits & OURO_D_CONTAINER));
+  bool traced = ouro__load_relaxed(&ouro__trace_mode) != OURO_TRACE_OFF;
+  if (OURO_UNLIKELY(traced)) ouro__trace_type = type->name;
   void *block = ouro__fault_now() ? NULL : ouro__object_alloc(class_ * OURO__BIN_BYTES, class_, size);
+  if (OURO_UNLIKELY(traced)) ouro__trace_type = NULL;
   if (!block) return NULL;
   if (class_) memset((char *)block + 16, 0, size - 16);
   if (traits & OURO_D_VAR) ((ouro_var *)block)->count = count;

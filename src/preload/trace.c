@@ -47,6 +47,7 @@ void ouro__preload_trace_start(void) {
   ouro__trace_init(true);
   if (directory) ouro__trace_publish(directory);
   if (python) ouro__trace_python(python, find);
+  ouro__trace_wait();
   if (!conf_is("trace", "later")) ouro_trace_start(&options);
 }
 

@@ -151,7 +151,7 @@ typedef struct ouro__area_page {
   _Atomic uint32_t broken;       /* errno for which the area could not grow; 0: all is well */
   _Atomic uint32_t chunks;
   _Atomic uint64_t counts[OURO_AREA_TABLES]; /* entries; of STRINGS bytes */
-  _Atomic uint64_t live, live_bytes, peak, peak_bytes, allocs, bytes, frees; /* over all sites; see ouro__area_site */
+  _Atomic uint64_t live, live_bytes, peak, peak_bytes, allocs, bytes; /* over all sites; see ouro__area_site */
   _Atomic uint64_t lost;         /* events counted in site 0 */
   _Atomic uint64_t own_bytes;    /* memory of the tracer itself */
   _Atomic uint64_t started_ns;   /* CLOCK_MONOTONIC: tracing began */

@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <link.h>
-#include <pthread.h>
 #include <string.h>
 #include <time.h>
 
@@ -41,9 +40,7 @@ void ouro__trace_name_python(const char *version_text) {
   to[length] = 0;
 }
 
-static void forked_before(void) { ouro__trace_fork_before(); }
-static void forked_parent(void) { ouro__trace_fork_parent(); }
-static void forked_child(void) { ouro__trace_fork_child(); }
+static void fork_moment(int moment);
 
 /* What can fail, once. */
 static bool prepare(void) {
@@ -52,7 +49,7 @@ static bool prepare(void) {
   if (!ouro__columns_start() || !ouro__store_start()) return false;
   ouro__unwind_start();
   ouro__threads_start();
-  pthread_atfork(forked_before, forked_parent, forked_child);
+  ouro__heap_set_fork(fork_moment);
   return prepared = true;
 }
 
@@ -92,14 +89,23 @@ static void set_up(const ouro_trace_options *options) {
   ouro__store_relaxed(&page->start_realtime_ns, realtime_ns());
 }
 
-static void switch_on(enum ouro_trace_mode mode) {
+static void switch_to(enum ouro_trace_mode mode) {
+  ouro__tracing.mode = mode;
   ouro__store_relaxed(&ouro__tracing.page->mode, mode);
-  ouro__store_release(&ouro__trace_mode, mode);
+  bool waits = mode == OURO_TRACE_OFF && ouro__tracing.waits;
+  ouro__store_release(&ouro__trace_mode, waits ? OURO_TRACE_SAMPLE : (uint32_t)mode);
+}
+
+bool ouro__trace_wait(void) {
+  if (!prepare()) return false;
+  ouro__tracing.waits = true;
+  if (ouro__tracing.mode == OURO_TRACE_OFF) switch_to(OURO_TRACE_OFF);
+  return true;
 }
 
 int ouro_trace_start(const ouro_trace_options *options) {
   if (!is_valid(options)) return OURO_EINVAL;
-  if (ouro__load_relaxed(&ouro__trace_mode) != OURO_TRACE_OFF) return OURO_EBUSY;
+  if (ouro__tracing.mode != OURO_TRACE_OFF) return OURO_EBUSY;
   if (!prepare()) return OURO_ENOMEM;
   bool wants_heap = ouro__tracing.doors && options->mode == OURO_TRACE_SAMPLE;
   if (wants_heap && !ouro__tracing.sampled) {
@@ -112,13 +118,13 @@ int ouro_trace_start(const ouro_trace_options *options) {
   set_up(options);
   ouro__trace_go_on();
   ouro__heap_set_hooks(ouro__tracing.doors ? &door_hooks : &heap_hooks);
-  switch_on(options->mode);
+  switch_to(options->mode);
   return OURO_OK;
 }
 
 void ouro_trace_stop(void) {
-  if (ouro__load_relaxed(&ouro__trace_mode) == OURO_TRACE_OFF) return;
-  switch_on(OURO_TRACE_OFF);
+  if (ouro__tracing.mode == OURO_TRACE_OFF) return;
+  switch_to(OURO_TRACE_OFF);
   ouro__heap_set_hooks(NULL);
   ouro__trace_stop_all(); /* who was counting has counted */
   ouro__count_seal_peak();
@@ -212,7 +218,7 @@ static void keep_end(void) {
 
 /* The caller may be inside: then it has what it needs, and the lock where that is needed is free. */
 void ouro__trace_end(void) {
-  if (!ouro__tracing.page || ouro__tracing.ending || ouro__load_relaxed(&ouro__trace_mode) == OURO_TRACE_OFF) return;
+  if (!ouro__tracing.page || ouro__tracing.ending || ouro__tracing.mode == OURO_TRACE_OFF) return;
   ouro__tracing.ending = true;
   ouro__pins_write();
   ouro__trace_stop_all();
@@ -232,11 +238,16 @@ void ouro__trace_exit(void) {
 
 /* ---------------------------------------------------------------- fork */
 
-void ouro__trace_fork_before(void) { ouro__trace_stop_all(); }
-void ouro__trace_fork_parent(void) { ouro__trace_go_on(); }
-
-void ouro__trace_fork_child(void) {
-  ouro__store_fork_child();
-  ouro__threads_fork_child();
-  ouro__store_relaxed(&ouro__trace_mine.inside, 0);
+/* Under the heap's locks, which come before the tracer's. */
+static void fork_moment(int moment) {
+  if (moment == OURO_FORKING) {
+    ouro__trace_stop_all();
+    ouro__store_fork_before();
+  } else if (moment == OURO_FORKED_PARENT) {
+    ouro__store_fork_parent();
+    ouro__trace_go_on();
+  } else {
+    ouro__store_fork_child();
+    ouro__threads_fork_child();
+  }
 }

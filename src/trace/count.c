@@ -59,7 +59,6 @@ static inline void count_down(ouro__area_site *site, uint64_t count, uint64_t by
   LOWER(site->live_bytes, bytes);
   LOWER(page->live, count);
   LOWER(page->live_bytes, bytes);
-  RAISE(page->frees, count);
   if (OURO_LIKELY(!temporary)) return;
   RAISE(site->temporary, count);
   RAISE(site->temporary_bytes, bytes);
@@ -86,15 +85,25 @@ static inline bool go_in(void) {
 /* Pairs with the acquire of who waits for a thread that goes without the lock. */
 static inline void go_out(void) { ouro__store_release(&ouro__trace_mine.inside, 0); }
 
-static OURO_COLD void look_at_clock(void) {
-  uint64_t now = ouro__os_now_ns() - ouro__tracing.epoch_base_ns;
-  ouro__store_relaxed(&ouro__tracing.epoch, (uint32_t)(now / OURO_EPOCH_NS));
+/* Every so many events of a thread: what time it is, and whether the interpreter has begun to end. */
+enum { EVENTS_A_LOOK = 16, LOOKS_A_CLOCK = 16 };
+
+static OURO_NOINLINE void look_around(ouro__trace_thread *thread) {
+  if (thread->events % (EVENTS_A_LOOK * LOOKS_A_CLOCK) == 0) {
+    uint64_t now = ouro__os_now_ns() - ouro__tracing.epoch_base_ns;
+    ouro__store_relaxed(&ouro__tracing.epoch, (uint32_t)(now / OURO_EPOCH_NS));
+    ouro__trace_tick(); /* a thread that lives off its cache comes by nowhere else */
+  }
   if (!ouro__tracing.python || ouro__tracing.ending) return;
   if (!ouro__py_finalizing()) {
     ouro__tracing.python_runs = true;
   } else if (ouro__tracing.python_runs) {
     ouro__trace_end();
   }
+}
+
+static inline void count_event(ouro__trace_thread *thread) {
+  if (OURO_UNLIKELY(++thread->events % EVENTS_A_LOOK == 0)) look_around(thread);
 }
 
 static void lose(uint64_t blocks) {
@@ -105,20 +114,29 @@ static void lose(uint64_t blocks) {
 
 /* ---------------------------------------------------------------- a block is given */
 
-/* The class of a block, 0 for a large one, and its word, made where there is none. */
-static inline ouro__word *locate(const void *block, unsigned *class_) {
-  ouro__word *word = ouro__block_word(block);
-  *class_ = OURO__PEEK(&ouro__hot_bins[ouro__unit_number(block)]) / OURO__BIN_BYTES;
-  if (OURO_LIKELY(word && *class_)) return word;
-  if (!word) word = ouro__block_word_slow(block, true);
-  if (!*class_) *class_ = ouro__block_seen(block).class_;
-  return word;
+/* A block's word, and its class, which is 0 where it is large. */
+typedef struct located {
+  ouro__word *word;
+  unsigned class_;
+} located;
+
+static OURO_NOINLINE located locate_slowly(const void *block, bool make) {
+  return (located){ouro__block_word_slow(block, make), ouro__block_seen(block).class_};
 }
 
-static void record(void *block, size_t size, unsigned domain, const char *type, bool weigh) {
+static inline located locate(const void *block, bool make) {
+  size_t unit = ouro__unit_number(block);
+  ouro__word *column = ouro__load_acquire(&ouro__hot_columns[unit]);
+  unsigned class_ = OURO__PEEK(&ouro__hot_bins[unit]) / OURO__BIN_BYTES;
+  if (OURO_UNLIKELY(!class_ || !column)) return locate_slowly(block, make);
+  return (located){ouro__column_word(column, class_, block), class_};
+}
+
+OURO_INLINE void record(void *block, size_t size, unsigned domain, const char *type, bool weigh) {
   ouro__trace_thread *thread = ouro__trace_thread_mine();
-  unsigned class_;
-  ouro__word *word = locate(block, &class_);
+  located at_block = locate(block, true);
+  ouro__word *word = at_block.word;
+  unsigned class_ = at_block.class_;
   uint32_t site = thread && word ? ouro__stack_site(thread, class_, domain, type) : 0;
   if (OURO_UNLIKELY(!site)) {
     lose(1);
@@ -135,7 +153,7 @@ static void record(void *block, size_t size, unsigned domain, const char *type, 
   ouro__store_relaxed(word, ouro__word_make(site, ouro__load_relaxed(&ouro__tracing.epoch), class_ ? size : 0));
   thread->recent[thread->recent_at] = block;
   if (++thread->recent_at > ouro__tracing.temporary_within) thread->recent_at = 0;
-  if (OURO_UNLIKELY((++thread->events & 15) == 0)) look_at_clock();
+  count_event(thread);
 }
 
 /* ---------------------------------------------------------------- a block is freed */
@@ -150,9 +168,8 @@ static inline bool is_temporary(ouro__trace_thread *thread, const void *block) {
 }
 
 /* pre: inside; the block's word, which was `value`, is 0 already. */
-static void unrecord(const void *block, uint64_t value, uint64_t large_size) {
+OURO_INLINE void unrecord(const void *block, uint64_t value, uint64_t large_size) {
   ouro__trace_thread *thread = ouro__trace_thread_mine();
-  if (OURO_UNLIKELY(thread && (++thread->events & 15) == 0)) look_at_clock();
   uint32_t number = ouro__word_site(value);
   bool temporary = thread && is_temporary(thread, block);
   bool locked = ouro__trace_enter();
@@ -169,19 +186,16 @@ static void unrecord(const void *block, uint64_t value, uint64_t large_size) {
     }
   }
   ouro__trace_leave(locked);
-}
-
-static uint64_t large_size_of(const void *block, ouro__word *word) {
-  return OURO__PEEK(&ouro__hot_bins[ouro__unit_number(block)]) || ouro__block_seen(block).class_ ? 0 : ouro__load_relaxed(&word[1]);
+  if (OURO_LIKELY(thread != NULL)) count_event(thread);
 }
 
 void ouro__count_freed(void *block, ouro__word *word) {
   uint64_t value = ouro__load_relaxed(word);
-  if (ouro__load_relaxed(&ouro__trace_mode) == OURO_TRACE_OFF || !go_in()) {
+  if (ouro__tracing.mode == OURO_TRACE_OFF || !go_in()) {
     ouro__store_relaxed(word, 0);
     return;
   }
-  uint64_t size = large_size_of(block, word);
+  uint64_t size = ouro__block_seen(block).class_ ? 0 : ouro__load_relaxed(&word[1]);
   ouro__store_relaxed(word, 0);
   unrecord(block, value, size);
   go_out();
@@ -189,21 +203,30 @@ void ouro__count_freed(void *block, ouro__word *word) {
 
 /* ---------------------------------------------------------------- the heap's hook, where there are no doors */
 
-/* Is the next sample in these bytes? */
-static bool is_sampled(size_t size) {
+enum { WAITING_BYTES = 1 << 20 };
+
+_Thread_local int64_t ouro__trace_left;
+
+/* The bytes that a sample was waited for have come, or none was waited for yet: is it in the last `size` of them? */
+static OURO_NOINLINE bool is_due(size_t size) {
   ouro__trace_local *mine = &ouro__trace_mine;
-  mine->left -= size ? (int64_t)size : 1;
-  if (OURO_LIKELY(mine->left > 0)) return false;
+  if (ouro__tracing.mode == OURO_TRACE_OFF) { /* only waiting, or just switched off */
+    ouro__trace_left = WAITING_BYTES;
+    if (!ouro__load_relaxed(&mine->inside)) ouro__trace_tick();
+    return false;
+  }
   uint32_t session = ouro__load_relaxed(&ouro__tracing.session);
   if (mine->session != session) { /* the thread's first allocation since sampling began */
     mine->session = session;
     if (!mine->random) mine->random = ouro__os_random() ^ (uintptr_t)mine;
-    mine->left = ouro__sample_gap(&mine->random, ouro__tracing.sample_bytes) - (size ? (int64_t)size : 1);
-    if (mine->left > 0) return false;
+    ouro__trace_left = ouro__sample_gap(&mine->random, ouro__tracing.sample_bytes) - (int64_t)size;
+    if (ouro__trace_left > 0) return false;
   }
-  mine->left = ouro__sample_gap(&mine->random, ouro__tracing.sample_bytes);
+  ouro__trace_left = ouro__sample_gap(&mine->random, ouro__tracing.sample_bytes);
   return true;
 }
+
+static inline bool is_sampled(size_t size) { return OURO_UNLIKELY((ouro__trace_left -= (int64_t)size) <= 0) && is_due(size); }
 
 void ouro__count_given(void *block, size_t size, unsigned object_class) {
   uint32_t mode = ouro__load_relaxed(&ouro__trace_mode);
@@ -219,7 +242,7 @@ void ouro__count_given(void *block, size_t size, unsigned object_class) {
 
 /* ---------------------------------------------------------------- the doors */
 
-static void record_at_door(void *block, size_t size, unsigned domain, bool weigh) {
+OURO_INLINE void record_at_door(void *block, size_t size, unsigned domain, bool weigh) {
   if (!block || ouro__trace_mine.quiet || !go_in()) return;
   record(block, size, domain, NULL, weigh);
   go_out();
@@ -247,7 +270,7 @@ static OURO_NOINLINE void *sample(size_t size, unsigned domain) {
 
 void *ouro__trace_malloc_on(size_t size, unsigned domain) {
   if (ouro__load_relaxed(&ouro__trace_mode) == OURO_TRACE_SAMPLE) {
-    return OURO_LIKELY(!is_sampled(size)) ? ouro__malloc_fast(size) : sample(size, domain);
+    return ouro__trace_left <= 0 && is_due(size) ? sample(size, domain) : ouro__malloc_fast(size);
   }
   void *block = ouro__malloc_fast(size);
   record_at_door(block, size, domain, false);
@@ -281,11 +304,11 @@ void *ouro__trace_aligned_alloc(size_t alignment, size_t size, unsigned domain) 
 /* Take a block's word away; 0: it is not traced, or is none of ours. */
 static inline uint64_t take_word(const void *block, uint64_t *large_size) {
   if (OURO_UNLIKELY(ouro__unit_number(block) >= ouro__hot_units)) return 0;
-  ouro__word *word = ouro__block_word(block);
-  uint64_t value = word ? ouro__load_relaxed(word) : 0;
+  located at = locate(block, false);
+  uint64_t value = at.word ? ouro__load_relaxed(at.word) : 0;
   if (value == 0) return 0;
-  *large_size = large_size_of(block, word);
-  ouro__store_relaxed(word, 0);
+  *large_size = OURO_LIKELY(at.class_ != 0) ? 0 : ouro__load_relaxed(&at.word[1]);
+  ouro__store_relaxed(at.word, 0);
   return value;
 }
 
@@ -326,7 +349,7 @@ static void *realloc_exact(void *block, size_t size, unsigned domain) {
 }
 
 static bool is_traced(const void *block) {
-  ouro__word *word = ouro__unit_number(block) < ouro__hot_units ? ouro__block_word(block) : NULL;
+  ouro__word *word = ouro__unit_number(block) < ouro__hot_units ? locate(block, false).word : NULL;
   return word && ouro__word_site(ouro__load_relaxed(word));
 }
 
@@ -378,7 +401,7 @@ void ouro__count_clear(void) {
   ouro__store_clear_sites();
   ouro__intern_forget_sites();
   _Atomic uint64_t *const totals[] = {&page->live, &page->live_bytes, &page->peak, &page->peak_bytes, &page->allocs,
-                                      &page->bytes, &page->frees,     &page->lost, &page->peak_ns,    &page->end_ns};
+                                      &page->bytes, &page->lost, &page->peak_ns, &page->end_ns};
   for (size_t i = 0; i < sizeof totals / sizeof *totals; i++) ouro__store_relaxed(totals[i], 0);
   ouro__add_relaxed(&ouro__tracing.version, 1);
 }

@@ -6,6 +6,8 @@
 #include "trace/sample.h"
 #include "trace/tracer.h"
 
+void ouro_trace_here(const ouro_source *place) { ouro__trace_here = place; }
+
 static double square_root(double x) { /* Newton's; without the mathematical library */
   double root = x > 1 ? x : 1;
   for (int i = 0; i < 100 && x > 0; i++) {
@@ -22,7 +24,7 @@ static uint64_t blocks(uint64_t count) { return counts_in_parts() ? (count + 128
 void ouro_trace_get_totals(ouro_trace_totals *out) {
   const ouro__area_page *page = ouro__tracing.page;
   size_t size = out->struct_size;
-  ouro_trace_totals totals = {.struct_size = size, .mode = (enum ouro_trace_mode)ouro__load_relaxed(&ouro__trace_mode)};
+  ouro_trace_totals totals = {.struct_size = size, .mode = ouro__tracing.mode};
   if (size > sizeof totals) size = sizeof totals;
   if (page) {
     ouro__trace_stop_all();
@@ -34,7 +36,7 @@ void ouro_trace_get_totals(ouro_trace_totals *out) {
     totals.peak_bytes = ouro__load_relaxed(&page->peak_bytes);
     totals.allocated_blocks = blocks(ouro__load_relaxed(&page->allocs));
     totals.allocated_bytes = ouro__load_relaxed(&page->bytes);
-    totals.freed_blocks = blocks(ouro__load_relaxed(&page->frees));
+    totals.freed_blocks = totals.allocated_blocks - totals.live_blocks;
     totals.lost = ouro__load_relaxed(&page->lost);
     totals.own_bytes = ouro__load_relaxed(&page->own_bytes) + ouro__intern_bytes() + ouro__columns_bytes();
     totals.sites = ouro__store_count(OURO_AREA_SITES);

@@ -1,13 +1,14 @@
 /* trace/pyframes.c - chooses the layout of the CPython at hand, and tells what its places mean. See pyframes.h.
  *
- * A wrong offset would crash somebody else's program, so the layout is believed only where everything that can be asked agrees with the
- * table: the sizes of the three types, the offsets that two of them publish for their attributes, and the offsets that 3.13 publishes for
- * debuggers. All of that is constant data of the interpreter: it can be read before the interpreter runs. */
+ * A wrong offset would crash somebody else's program, so the layout is believed only where everything that can be asked agrees
+ * with the table: the sizes of the three types, the offsets that two of them publish for their attributes, and the offsets that
+ * 3.13 publishes for debuggers. All of that is constant data of the interpreter: it can be read before the interpreter runs. */
 #include "trace/pyframes.h"
 
 #include <stdlib.h>
 
-/* What 3.13 publishes about itself: the value at byte `at` of _PyRuntime is that of the uint16_t at `field` of ouro__py_offsets. */
+/* What 3.13 publishes about itself: the value at byte `at` of _PyRuntime is that of the uint16_t at `field` of ouro__py_offsets.
+ * */
 typedef struct published {
   uint16_t at, field;
 } published;
@@ -90,29 +91,29 @@ static bool find_function(find_fn find, const char *name, void *function) {
   return address != NULL;
 }
 
-static bool find_functions(ouro__py_layout *layout, find_fn find) {
-  const char *current = layout->is.minor >= 13 ? "PyThreadState_GetUnchecked" : "_PyThreadState_UncheckedGet";
-  return find_function(find, current, &layout->current) &&
-         find_function(find, "PyGILState_GetThisThreadState", &layout->own) &&
-         find_function(find, "Py_IsInitialized", &layout->is_initialized);
+static bool find_functions(find_fn find, unsigned minor) {
+  return find_function(find, minor >= 13 ? "PyThreadState_GetUnchecked" : "_PyThreadState_UncheckedGet",
+                       &ouro__py.current) &&
+         find_function(find, "PyGILState_GetThisThreadState", &ouro__py.own) &&
+         find_function(find, "Py_IsInitialized", &ouro__py.is_initialized);
 }
 
 bool ouro__py_start(const char *version_text, void *(*find)(const char *name)) {
   const ouro__py_offsets *is = offsets_of(known_minor(version_text));
   if (!is || !types_agree(is, find) || !published_agrees(is, find)) return false;
-  ouro__py_layout layout = {.is = *is};
-  if (!find_functions(&layout, find)) return false;
-  ouro__py = layout;
-  ouro__py.ready = true;
+  if (!find_functions(find, is->minor)) return false;
+  ouro__py.is = *is;
+  ouro__store_release(&ouro__py.ready, true); /* pairs with the acquires of `ready` */
   return true;
 }
 
-bool ouro__py_finalizing(void) { return !ouro__py.ready || !ouro__py.is_initialized(); }
+bool ouro__py_finalizing(void) { return !ouro__load_acquire(&ouro__py.ready) || !ouro__py.is_initialized(); }
 
 /* ---------------------------------------------------------------- strings */
 
-/* PyASCIIObject.state, the same in all versions. */
-#define STATE_KIND(state) ((state) >> 2 & 7u) /* bytes of a character; 0: made by an interface that is gone in 3.12, and not read */
+/* PyASCIIObject.state, the same in all versions. The kind is the bytes of a character; 0 has a str of an interface that 3.12 no
+ * longer has, until somebody looks at it: it is not read. */
+#define STATE_KIND(state) ((state) >> 2 & 7u)
 #define STATE_COMPACT(state) ((state) >> 5 & 1u)
 #define STATE_ASCII(state) ((state) >> 6 & 1u)
 
@@ -131,8 +132,8 @@ static uint32_t character(const char *data, unsigned kind, size_t index) {
   }
 }
 
-/* Returns the number of bytes. A byte of a file name that Python could not decode is U+DC80 and above in its string: it becomes that byte
- * again. Other surrogates have no UTF-8. */
+/* Returns the number of bytes. A byte of a file name that Python could not decode is U+DC80 and above in its string: it becomes
+ * that byte again. Other surrogates have no UTF-8. */
 static unsigned encode(uint32_t c, char *out) {
   if (c >= 0xdc80 && c <= 0xdcff) c = (c & 0xff) | 0x80000000u;
   if (c < 0x80 || c & 0x80000000u) {
@@ -174,8 +175,8 @@ static unsigned copy_string(const char *string, char *out, unsigned size) {
 
 /* ---------------------------------------------------------------- lines
  *
- * The table of lines is a constant of the code, whatever debuggers and monitors do to it meanwhile. Each version has CPython's own reading of
- * it, PyCode_Addr2Line, but some of them look at what monitors keep as well, which another thread may be changing.
+ * The table of lines is a constant of the code, whatever debuggers and monitors do to it meanwhile. Each version has CPython's
+ * own reading of it, PyCode_Addr2Line, but some of them look at what monitors keep as well, which another thread may be changing.
  *
  * `at` counts bytes of instructions here. Each function returns -1 for instructions that belong to no line. */
 
@@ -215,8 +216,8 @@ static int signed_number(const unsigned char *next, const unsigned char *end) {
   return value & 1 ? -(int)(value >> 1) : (int)(value >> 1);
 }
 
-/* From 3.11 on: an entry for each range. Its first byte alone has the highest bit; then four bits of kind, and three of the range's length
- * in instructions, less one. Columns follow in most kinds. */
+/* From 3.11 on: an entry for each range. Its first byte alone has the highest bit; then four bits of kind, and three of the
+ * range's length in instructions, less one. Columns follow in most kinds. */
 static int line_3_11(line_table table, int line, int at) {
   enum { ONE_LINE = 10, NO_COLUMNS = 13, LONG = 14, NONE = 15 };
   int reached = 0;
@@ -253,10 +254,11 @@ static int line_of(const char *code, uintptr_t at) {
 }
 
 bool ouro__py_resolve(const char *code, uintptr_t at, ouro__py_place *out) {
-  if (!ouro__py.ready) return false;
+  if (!ouro__load_acquire(&ouro__py.ready)) return false;
   int line = line_of(code, at);
   out->line = line < 0 ? 0 : (unsigned)line;
   out->file_length = copy_string(ouro__py_pointer(code, ouro__py.is.code_file), out->file, sizeof out->file);
-  out->function_length = copy_string(ouro__py_pointer(code, ouro__py.is.code_name), out->function, sizeof out->function);
+  out->function_length =
+      copy_string(ouro__py_pointer(code, ouro__py.is.code_name), out->function, sizeof out->function);
   return true;
 }

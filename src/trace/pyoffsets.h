@@ -1,5 +1,5 @@
-/* trace/pyoffsets.h - the table of trace/pyframes.h. Written by scripts/python_offsets.py from CPython's headers; not by hand.
- * Included once, by trace/pyframes.c. */
+/* trace/pyoffsets.h - the table of trace/pyframes.h, included by trace/pyframes.c alone. scripts/python_offsets.py writes it, from
+ * CPython's headers. */
 #ifndef OURO_TRACE_PYOFFSETS_H
 #define OURO_TRACE_PYOFFSETS_H
 

@@ -116,13 +116,23 @@ static uint32_t python_site(ouro__trace_thread *thread, const char *frame, const
   return site;
 }
 
-/* Are the kept frames up to number `top` those from `frame` on outward? */
-static bool same_from(const ouro__trace_thread *thread, unsigned top, const char *frame) {
-  for (unsigned i = top + 1; i-- > 0; frame = ouro__py_back(frame)) {
+/* Number `top` of the kept frames is `frame`: are those outside of it the same too? */
+static inline bool same_from(const ouro__trace_thread *thread, unsigned top, const char *frame) {
+  size_t back = ouro__py.is.frame_back, at_offset = ouro__py.is.frame_at;
+  bool at_is_address = ouro__py.is.minor > 10; /* which says the code as well */
+  for (unsigned i = top; i-- > 0;) {
     const ouro__py_walked *kept = &thread->py[i];
-    if (frame != kept->frame || ouro__py_at(frame) != kept->at || ouro__py_code(frame) != kept->code) return false;
+    const char *next = ouro__py_pointer(frame, back);
+    if (OURO_UNLIKELY(next != kept->frame)) next = ouro__py_shown(next); /* what is kept was no hidden one */
+    if (next != kept->frame) return false;
+    frame = next;
+    if (OURO_LIKELY(at_is_address)) {
+      if ((uintptr_t)ouro__py_pointer(frame, at_offset) != kept->at) return false;
+    } else if (ouro__py_at(frame) != kept->at || ouro__py_code(frame) != kept->code) {
+      return false;
+    }
   }
-  return thread->py_cut || !frame;
+  return thread->py_cut || !ouro__py_back(frame);
 }
 
 /* The number of a kept frame, at or below `from`, that lies where this one does; -1: none near. */

@@ -30,10 +30,10 @@ static const uint32_t entry_bytes[OURO_AREA_TABLES] = {
 enum { MOST_STRINGS = 8192, MOST_FRAMES = 4096, MOST_NODES = 8192, MOST_SITES = 7800, MOST_MODULES = 16, MOST_THREADS = 32, MOST_PINS = 4096 };
 static const uint32_t chunks_most[OURO_AREA_TABLES] = {MOST_STRINGS, MOST_FRAMES, MOST_NODES, MOST_SITES, MOST_MODULES, MOST_THREADS, MOST_PINS};
 
-char *ouro__site_chunks[MOST_SITES];
-static char *string_chunks[MOST_STRINGS], *frame_chunks[MOST_FRAMES], *node_chunks[MOST_NODES], *module_chunks[MOST_MODULES],
+ouro__area_site **ouro__sites;
+static char *string_chunks[MOST_STRINGS], *frame_chunks[MOST_FRAMES], *node_chunks[MOST_NODES], *site_chunks[MOST_SITES], *module_chunks[MOST_MODULES],
     *thread_chunks[MOST_THREADS], *pin_chunks[MOST_PINS];
-static char **const places[OURO_AREA_TABLES] = {string_chunks, frame_chunks,  node_chunks, ouro__site_chunks,
+static char **const places[OURO_AREA_TABLES] = {string_chunks, frame_chunks,  node_chunks, site_chunks,
                                                 module_chunks, thread_chunks, pin_chunks};
 static uint32_t places_used[OURO_AREA_TABLES];
 static char *chunks[CHUNKS_MOST];
@@ -141,7 +141,8 @@ bool ouro__store_start(void) {
     if (!page) path[0] = 0;
   }
   if (!page) page = map_more(0, OURO_AREA_PAGE_BYTES, &error);
-  if (!page) return false;
+  ouro__sites = ouro__os_map(OURO_SITES_MAX * sizeof *ouro__sites); /* touched as far as there are sites */
+  if (!page || !ouro__sites) return false;
   ouro__tracing.page = page;
   fill_page(page);
   return make_first_entries();
@@ -181,7 +182,9 @@ void *ouro__store_new(enum ouro__area_table table, uint32_t *index) {
   uint32_t count = ouro__store_count(table), per_chunk = ENTRIES_ROOM / entry_bytes[table];
   if (count / per_chunk >= places_used[table] && !add_chunk(table)) return NULL;
   *index = count;
-  return memset(ouro__store_at(table, count), 0, entry_bytes[table]);
+  void *entry = memset(ouro__store_at(table, count), 0, entry_bytes[table]);
+  if (table == OURO_AREA_SITES) ouro__sites[count] = entry;
+  return entry;
 }
 
 void ouro__store_commit(enum ouro__area_table table) {
@@ -249,36 +252,76 @@ int ouro__store_write(const char *name, bool overwrite) {
   return good ? OURO_OK : OURO_ESYSTEM;
 }
 
-/* Where the copy fails the child keeps one in plain memory, at the same addresses. */
-static bool copy_here(char *where, off_t offset, size_t bytes, const char *name, char *buffer) {
+/* ---------------------------------------------------------------- fork
+ *
+ * After fork the parent goes on counting in the shared memory that the child has yet to copy. So what changes there, the page and the sites, is
+ * copied before, into memory that fork divides; entries of the other tables stay as they are. */
+
+static char *saved;
+static size_t saved_bytes;
+
+static void drop_saved(void) {
+  if (saved) ouro__os_unmap(saved, saved_bytes);
+  saved = NULL;
+}
+
+void ouro__store_fork_before(void) {
+  uint32_t count = places_used[OURO_AREA_SITES];
+  if (!ouro__tracing.page || !path[0]) return;
+  saved_bytes = OURO_AREA_PAGE_BYTES + (size_t)count * OURO_AREA_CHUNK_BYTES;
+  saved = ouro__os_map(saved_bytes);
+  if (!saved) return;
+  memcpy(saved, ouro__tracing.page, OURO_AREA_PAGE_BYTES);
+  for (uint32_t i = 0; i < count; i++) {
+    memcpy(saved + OURO_AREA_PAGE_BYTES + (size_t)i * OURO_AREA_CHUNK_BYTES, site_chunks[i] - OURO_AREA_CHUNK_HEAD, OURO_AREA_CHUNK_BYTES);
+  }
+}
+
+void ouro__store_fork_parent(void) { drop_saved(); }
+
+/* Map the child's own memory over `where`, and fill it from `from`. Where there can be no file, it is plain memory. */
+static bool map_own(char *where, off_t offset, size_t bytes, const char *from) {
   int error;
-  memcpy(buffer, where, bytes);
-  void *fresh = name[0] ? map_file(name, O_CREAT, offset, bytes, where, &error) : NULL;
+  void *fresh = path[0] ? map_file(path, O_CREAT, offset, bytes, where, &error) : NULL;
   if (!fresh) fresh = mmap(where, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
   if (fresh == MAP_FAILED) return false;
-  memcpy(fresh, buffer, bytes);
+  memcpy(fresh, from, bytes);
   return true;
+}
+
+static bool take_over_chunk(uint32_t number, char *buffer) {
+  const ouro__area_chunk *head = (const ouro__area_chunk *)(void *)chunks[number];
+  const char *from = buffer;
+  if (head->table == OURO_AREA_SITES) {
+    from = saved + OURO_AREA_PAGE_BYTES + (size_t)head->index * OURO_AREA_CHUNK_BYTES;
+  } else {
+    memcpy(buffer, chunks[number], OURO_AREA_CHUNK_BYTES);
+  }
+  return map_own(chunks[number], OURO_AREA_PAGE_BYTES + (off_t)number * OURO_AREA_CHUNK_BYTES, OURO_AREA_CHUNK_BYTES, from);
+}
+
+static bool take_over(void) {
+  char *buffer = ouro__os_map(OURO_AREA_CHUNK_BYTES);
+  if (!saved || !buffer) return false;
+  choose_name();
+  uint32_t count = ouro__load_relaxed(&((const ouro__area_page *)(void *)saved)->chunks);
+  bool good = map_own((char *)ouro__tracing.page, 0, OURO_AREA_PAGE_BYTES, saved);
+  for (uint32_t number = 0; good && number < count; number++) good = take_over_chunk(number, buffer);
+  ouro__os_unmap(buffer, OURO_AREA_CHUNK_BYTES);
+  return good;
 }
 
 void ouro__store_fork_child(void) {
   ouro__area_page *page = ouro__tracing.page;
-  if (!page || !path[0]) {
-    if (page) page->pid = ouro__os_pid();
-    return;
-  }
-  char *buffer = ouro__os_map(OURO_AREA_CHUNK_BYTES);
-  choose_name();
-  uint32_t count = ouro__load_relaxed(&page->chunks);
-  bool good = buffer && copy_here((char *)page, 0, OURO_AREA_PAGE_BYTES, path, buffer);
-  for (uint32_t i = 0; good && i < count; i++) {
-    good = copy_here(chunks[i], OURO_AREA_PAGE_BYTES + (off_t)i * OURO_AREA_CHUNK_BYTES, OURO_AREA_CHUNK_BYTES, path, buffer);
-  }
-  if (buffer) ouro__os_unmap(buffer, OURO_AREA_CHUNK_BYTES);
-  if (!good) {
+  bool good = page && (!path[0] || take_over());
+  drop_saved();
+  if (good) {
+    page->parent = page->pid;
+    page->pid = ouro__os_pid();
+    ouro__store_clear(OURO_AREA_PINS);
+  } else if (page) { /* never again in this process */
     ouro__store_relaxed(&ouro__trace_mode, OURO_TRACE_OFF);
-    ouro__tracing.page = NULL; /* never again in this process */
-    return;
+    ouro__tracing.mode = OURO_TRACE_OFF;
+    ouro__tracing.page = NULL;
   }
-  page->parent = page->pid;
-  page->pid = ouro__os_pid();
 }

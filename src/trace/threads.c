@@ -21,7 +21,7 @@
 enum { THREADS_MOST = 60000 };
 
 _Thread_local ouro__trace_local ouro__trace_mine;
-_Thread_local const void *ouro__trace_here;
+_Thread_local const ouro_source *ouro__trace_here;
 _Thread_local const char *ouro__trace_type;
 ouro__lock ouro__trace_lock = OURO_LOCK_INIT(OURO_RANK_TRACE);
 _Atomic uint32_t ouro__trace_many;
@@ -116,5 +116,6 @@ OURO_COLD ouro__trace_thread *ouro__trace_thread_new(void) {
 /* Only the calling thread is there, and it holds the lock where there was need for it. */
 void ouro__threads_fork_child(void) {
   if (ouro__trace_mine.locked) ouro__lock_reset(&ouro__trace_lock);
+  ouro__store_relaxed(&ouro__trace_mine.inside, ouro__load_relaxed(&ouro__trace_mine.inside) - 1);
   if (!barrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)) ouro__store_relaxed(&ouro__trace_many, 1);
 }

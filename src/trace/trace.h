@@ -22,6 +22,7 @@
 #ifndef OURO_TRACE_TRACE_H
 #define OURO_TRACE_TRACE_H
 
+#include <ouro/source.h>
 #include <ouro/trace.h>
 
 #include "base/base.h"
@@ -39,8 +40,13 @@ void *ouro__trace_aligned_alloc(size_t alignment, size_t size, unsigned domain);
 void ouro__trace_free_on(void *block);
 void ouro__trace_forget(void *block); /* it is about to be freed by other means */
 
+/* Sampling: bytes that the thread has yet to allocate before the next sample. */
+extern _Thread_local int64_t ouro__trace_left;
+
 static inline void *ouro__trace_malloc(size_t size, unsigned domain) {
-  if (OURO_LIKELY(ouro__load_relaxed(&ouro__trace_mode) == OURO_TRACE_OFF)) return ouro__malloc_fast(size);
+  uint32_t mode = ouro__load_relaxed(&ouro__trace_mode);
+  if (mode == OURO_TRACE_OFF) return ouro__malloc_fast(size);
+  if (OURO_LIKELY(mode == OURO_TRACE_SAMPLE && (ouro__trace_left -= (int64_t)size) > 0)) return ouro__malloc_fast(size);
   return ouro__trace_malloc_on(size, domain);
 }
 
@@ -69,6 +75,10 @@ bool ouro__trace_python(const char *version_text, void *(*find)(const char *name
 /* Put the area into files DIR/PID.trace from now on. false: that cannot be. Before tracing began. */
 bool ouro__trace_publish(const char *directory);
 
+/* While tracing is off, look every now and then whether the command wants it on: each thread does once in a megabyte that it allocates. false: no
+ * memory. */
+bool ouro__trace_wait(void);
+
 /* Look whether the command wants something. From time to time; cheap where it does not. */
 void ouro__trace_tick(void);
 
@@ -77,11 +87,6 @@ void ouro__trace_end(void);
 
 /* The process ends. */
 void ouro__trace_exit(void);
-
-/* Before and after fork; in the child the area becomes one of its own. */
-void ouro__trace_fork_before(void);
-void ouro__trace_fork_parent(void);
-void ouro__trace_fork_child(void);
 
 /* While on, nothing that the calling thread allocates is traced; what it frees is counted. Returns what was before. */
 bool ouro__trace_quiet(bool on);
@@ -95,7 +100,7 @@ void ouro__trace_unloaded(void);
 /* ---------------------------------------------------------------- places in C source
  *
  * A call through a macro of <ouro/ouro.h> leaves its place here; the next event of the thread takes it. */
-extern _Thread_local const void *ouro__trace_here;
+extern _Thread_local const ouro_source *ouro__trace_here;
 
 /* The name of the type of the object that is being made, for the next event of the thread; NULL: a block. */
 extern _Thread_local const char *ouro__trace_type;

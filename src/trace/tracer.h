@@ -2,8 +2,6 @@
 #ifndef OURO_TRACE_TRACER_H
 #define OURO_TRACE_TRACER_H
 
-#include <ouro/source.h>
-
 #include "trace/pyframes.h"
 #include "trace/trace.h"
 #include "trace/unwind.h"
@@ -74,6 +72,8 @@ typedef struct ouro__trace_thread {
 typedef struct ouro__tracer {
   ouro__area_page *page;          /* NULL before the first start */
   bool doors;                     /* see ouro__trace_init */
+  bool waits;                     /* see ouro__trace_wait */
+  enum ouro_trace_mode mode;      /* ouro__trace_mode but for waiting, which looks like sampling there */
   bool ending;
   unsigned frames, temporary_within;
   bool native;
@@ -99,8 +99,7 @@ typedef struct ouro__trace_local {
   bool locked;                    /* by ouro__trace_stop_all */
   bool quiet;                     /* nothing that it allocates shall be traced */
   bool gone;                      /* the thread ends: it has no state any more */
-  uint32_t session;               /* for which `left` holds */
-  int64_t left;                   /* sampling: bytes to go to the next sample */
+  uint32_t session;               /* for which ouro__trace_left holds */
   uint64_t random;
   ouro__trace_thread *thread;
 } ouro__trace_local;
@@ -156,18 +155,19 @@ void ouro__store_clear(enum ouro__area_table table);
 void ouro__store_clear_sites(void);
 
 int ouro__store_write(const char *path, bool overwrite);
+
+/* Under the lock, or alone. */
+void ouro__store_fork_before(void);
+void ouro__store_fork_parent(void);
 void ouro__store_fork_child(void);
 
 static inline uint32_t ouro__store_count(enum ouro__area_table table) {
   return (uint32_t)ouro__load_acquire(&ouro__tracing.page->counts[table]);
 }
 
-#define OURO_SITES_PER_CHUNK ((OURO_AREA_CHUNK_BYTES - OURO_AREA_CHUNK_HEAD) / (uint32_t)sizeof(ouro__area_site))
-extern char *ouro__site_chunks[]; /* of SITES, where entries begin */
+extern ouro__area_site **ouro__sites; /* where each site is; a number that is in no word yet may be anything */
 
-static inline ouro__area_site *ouro__site_at(uint32_t site) {
-  return (ouro__area_site *)(void *)ouro__site_chunks[site / OURO_SITES_PER_CHUNK] + site % OURO_SITES_PER_CHUNK;
-}
+static inline ouro__area_site *ouro__site_at(uint32_t site) { return ouro__sites[site]; }
 
 /* ---------------------------------------------------------------- interning (intern.c). All under the lock; 0 where there is no room */
 

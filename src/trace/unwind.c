@@ -118,7 +118,7 @@ static OURO_NOINLINE ouro__cfi_rule new_rule(uintptr_t pc, _Atomic uint64_t buck
   return rule;
 }
 
-static inline ouro__cfi_rule rule_of(uintptr_t pc) {
+OURO_INLINE ouro__cfi_rule rule_of(uintptr_t pc) {
   uint64_t scrambled = (pc * SCRAMBLE) & ((UINT64_C(1) << ADDRESS_BITS) - 1);
   _Atomic uint64_t *bucket = rules[scrambled >> TAG_BITS];
   uint64_t tag = scrambled & ((UINT64_C(1) << TAG_BITS) - 1);
@@ -139,19 +139,42 @@ void ouro__unwind_forget(void) {
 
 /* ---------------------------------------------------------------- one step */
 
+/* The rule of the frame that the registers are in. Without one, a frame pointer of 0 says that it is the outermost. */
+OURO_INLINE ouro__cfi_rule rule_here(const cursor *c) {
+  ouro__cfi_rule rule = rule_of(c->pc);
+  if (OURO_UNLIKELY(rule.kind == OURO_CFI_NONE && !c->bp)) rule.kind = OURO_CFI_END;
+  return rule;
+}
+
 static bool is_mapped(const ouro__native_frame *frame) {
   uint32_t saved = frame->link & ~(uint32_t)LINK_FLAGS;
   return readable(frame->cfa - 8) && (!saved || readable(frame->cfa - saved));
 }
 
 /* The CFA where neither register gives it; 0: it cannot be found. */
-static OURO_NOINLINE uintptr_t unusual_cfa(const cursor *c, ouro__cfi_rule rule) {
+static uintptr_t unusual_cfa(const cursor *c, ouro__cfi_rule rule) {
   if (rule.kind == OURO_CFI_STORED) {
     uintptr_t slot = c->bp + (uintptr_t)(intptr_t)rule.cfa;
     return slot - c->sp < FRAME_MOST && readable(slot) ? peek(slot) : 0;
   }
   int32_t saved = ouro__cfi_saved_bx(c->callee_pc); /* only a direct callee is asked for rbx */
   return saved && !c->guessed ? peek(c->callee_cfa - (uintptr_t)saved) + (uintptr_t)(intptr_t)rule.cfa : 0;
+}
+
+/* What is found by neither register: frame->cfa and frame->link. */
+static OURO_NOINLINE void locate_unusual(cursor *c, ouro__cfi_rule rule, ouro__native_frame *frame) {
+  switch (rule.kind) {
+    case OURO_CFI_STORED:
+      frame->cfa = unusual_cfa(c, rule);
+      frame->link = (uint32_t)(frame->cfa - c->bp);
+      break;
+    case OURO_CFI_BX: frame->cfa = unusual_cfa(c, rule); break;
+    case OURO_CFI_SIGNAL: case OURO_CFI_END: frame->cfa = c->sp; break;
+    default:
+      c->guessed = true;
+      frame->cfa = c->bp + 16;
+      frame->link = 16;
+  }
 }
 
 /* Where the stack pointer must not be believed, or a frame is very large: is the memory there? */
@@ -161,24 +184,19 @@ static OURO_NOINLINE bool allay_doubt(ouro__native_frame *frame) {
 }
 
 /* The frame that the registers are in. False: it cannot be made out. */
-static inline bool locate(cursor *c, ouro__cfi_rule rule, ouro__native_frame *frame) {
-  *frame = (ouro__native_frame){.pc = c->pc, .cfa = c->sp, .bp = c->bp, .link = (uint32_t)rule.bp};
-  switch (rule.kind) {
-    case OURO_CFI_SP: frame->cfa += (uintptr_t)(intptr_t)rule.cfa; break;
-    case OURO_CFI_BP: frame->cfa = c->bp + (uintptr_t)(intptr_t)rule.cfa; break;
-    case OURO_CFI_STORED: case OURO_CFI_BX:
-      frame->cfa = unusual_cfa(c, rule);
-      if (rule.kind == OURO_CFI_STORED) frame->link = (uint32_t)(frame->cfa - c->bp);
-      break;
-    case OURO_CFI_SIGNAL: frame->link = LINK_SIGNAL; return true;
-    case OURO_CFI_END: return true;
-    default:
-      c->guessed = true;
-      frame->cfa = c->bp + 16;
-      frame->link = 16;
-  }
+OURO_INLINE bool locate(cursor *c, ouro__cfi_rule rule, ouro__native_frame *frame) {
+  bool by_bp = rule.kind == OURO_CFI_BP;
+  frame->pc = c->pc;
+  frame->bp = c->bp;
+  frame->cfa = (by_bp ? c->bp : c->sp) + (uintptr_t)(intptr_t)rule.cfa;
+  frame->link = (uint32_t)rule.bp;
+  if (OURO_UNLIKELY(rule.kind != OURO_CFI_SP && !by_bp)) locate_unusual(c, rule, frame);
   uintptr_t size = frame->cfa - c->sp;
-  if (OURO_UNLIKELY(size - 1 >= FRAME_MOST || (frame->cfa & 7) || (frame->link & ~(uint32_t)LINK_FLAGS) > size + 128)) return false;
+  if (OURO_UNLIKELY(size == 0)) { /* nothing of it is read by its size */
+    if (rule.kind == OURO_CFI_SIGNAL) frame->link = LINK_SIGNAL;
+    return rule.kind == OURO_CFI_SIGNAL || rule.kind == OURO_CFI_END;
+  }
+  if (OURO_UNLIKELY(size >= FRAME_MOST || (frame->cfa & 7) || (frame->link & ~(uint32_t)LINK_FLAGS) > size + 128)) return false;
   bool doubtful = size > FRAME_PLAUSIBLE || (c->guessed && PAGE_OF(frame->cfa - 8) != PAGE_OF(c->sp - 8));
   return !OURO_UNLIKELY(doubtful) || allay_doubt(frame);
 }
@@ -203,7 +221,7 @@ static void leave_signal(cursor *c, const ouro__native_frame *frame) {
 }
 
 /* To the caller of `frame`. False: it has none; *c is then without pc, or it has one that is no address. */
-static inline bool leave(cursor *c, const ouro__native_frame *frame) {
+OURO_INLINE bool leave(cursor *c, const ouro__native_frame *frame) {
   uint32_t saved = frame->link & ~(uint32_t)LINK_FLAGS;
   c->callee_pc = frame->pc;
   c->callee_cfa = frame->cfa;
@@ -231,7 +249,7 @@ static OURO_NOINLINE bool still_calls(const ouro__native_frame *inner, const our
   ouro__native_frame frame = *inner;
   if (c.guessed && !is_mapped(inner)) return false;
   do {
-    if (!leave(&c, &frame) || !locate(&c, rule_of(c.pc), &frame)) return false;
+    if (!leave(&c, &frame) || !locate(&c, rule_here(&c), &frame)) return false;
   } while (is_own(c.pc));
   return same(&frame, outer);
 }
@@ -260,64 +278,82 @@ typedef struct progress {
 } progress;
 
 /* Frames `from` to the last known are as they were, but not those outside. False: there is no way on. */
-static bool adopt(progress *p, unsigned from, ouro__native_frame *last) {
-  while (p->known > from && p->fresh < OURO_UNWIND_MOST) {
-    p->walk->fresh[p->fresh] = p->walk->frame[--p->known];
-    p->walk->fresh[p->fresh++].node = 0;
+static bool adopt(progress *p, unsigned from) {
+  while (p->known > from && p->fresh < OURO_UNWIND_FRESH) {
+    p->walk->fresh[p->fresh++] = p->walk->frame[--p->known];
   }
-  *last = p->walk->fresh[p->fresh - 1];
+  const ouro__native_frame *last = &p->walk->fresh[p->fresh - 1];
   return p->known == from && (!(last->link & LINK_DOUBT) || is_mapped(last));
 }
 
-/* Take in a frame, and, where it is one of the last walk's, those outside it. False: the walk is over, joined or out of room. */
-static inline bool take_in(progress *p, ouro__native_frame *frame) {
+/* Take in the frame at fresh[fresh], and, where it is one of the last walk's, those outside it. False: the walk is over, joined or out of
+ * room. */
+OURO_INLINE bool take_in(progress *p) {
   ouro__native_walk *walk = p->walk;
-  if (OURO_UNLIKELY(p->fresh == OURO_UNWIND_MOST)) return false;
+  const ouro__native_frame *frame = &walk->fresh[p->fresh];
   while (p->known && walk->frame[p->known - 1].cfa < frame->cfa) p->known--;
   if (p->known && same(&walk->frame[p->known - 1], frame)) {
     unsigned from = outermost_kept(walk, p->known - 1);
     p->joined = from == 0;
-    return !p->joined && adopt(p, from, frame);
+    return !p->joined && adopt(p, from);
   }
-  walk->fresh[p->fresh++] = *frame;
+  p->fresh++;
   return true;
 }
 
 /* From the registers outwards. True: the stack ends there. */
-static inline bool go(progress *p, cursor *c) {
-  for (;;) {
-    ouro__native_frame frame;
-    ouro__cfi_rule rule = rule_of(c->pc);
-    if (!locate(c, rule, &frame)) return false;
+OURO_INLINE bool go(progress *p, cursor *c) {
+  ouro__native_walk *walk = p->walk;
+  while (OURO_LIKELY(p->fresh < OURO_UNWIND_FRESH)) {
+    ouro__native_frame *frame = &walk->fresh[p->fresh];
+    ouro__cfi_rule rule = rule_here(c);
+    if (!locate(c, rule, frame)) return false;
     bool own = is_own(c->pc);
-    if ((own || rule.kind == OURO_CFI_STORED || rule.kind == OURO_CFI_BX) && p->fresh) p->walk->fresh[p->fresh - 1].link |= LINK_ODD;
-    if (!own && !take_in(p, &frame)) return p->joined;
+    if (OURO_UNLIKELY(own || rule.kind == OURO_CFI_STORED || rule.kind == OURO_CFI_BX) && p->fresh) frame[-1].link |= LINK_ODD;
+    if (!own) {
+      if (!take_in(p)) return p->joined;
+      frame = &walk->fresh[p->fresh - 1]; /* those that were adopted lie between */
+    }
     if (rule.kind == OURO_CFI_END) return true;
-    if (!leave(c, &frame)) return !c->pc;
+    if (!leave(c, frame)) return !c->pc;
   }
+  return false;
 }
 
-/* Put what was found into walk->frame. */
+/* Put what was found into walk->frame. Of a stack with more frames than that has room for, the outermost are dropped, and some more, so that
+ * not each further call drops one. */
 static void settle(progress *p) {
   ouro__native_walk *walk = p->walk;
-  unsigned keep = p->joined ? p->known : 0;
-  unsigned drop = keep + p->fresh > OURO_UNWIND_MOST ? keep + p->fresh - OURO_UNWIND_MOST : 0;
+  unsigned keep = p->joined ? p->known : 0, total = keep + p->fresh;
+  unsigned drop = total > OURO_UNWIND_ROOM ? total - OURO_UNWIND_FRESH : 0;
   if (drop) memmove(walk->frame, walk->frame + drop, (keep - drop) * sizeof walk->frame[0]);
-  walk->cut |= drop != 0;
+  walk->deep |= drop != 0;
+  walk->cut |= walk->deep;
   walk->changed = drop ? 0 : keep;
-  walk->depth = keep - drop + p->fresh;
+  walk->depth = total - drop;
   for (unsigned i = 0; i < p->fresh; i++) walk->frame[walk->depth - 1 - i] = walk->fresh[i];
 }
 
-/* Not inlined: its caller's registers are taken from the frame that this function makes. */
-OURO_NOINLINE __attribute__((no_sanitize("address", "thread"))) void ouro__unwind(ouro__native_walk *walk) {
-  uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+/* From the frame address of ouro__unwind. Meet the first `known` of the last walk's frames, or walk all of the stack. */
+OURO_INLINE void walk_from(ouro__native_walk *walk, uintptr_t here, unsigned known) {
   cursor c = {.pc = stripped(peek(here + 8)) - 1, .sp = here + 16, .bp = peek(here)};
-  uint32_t current = ouro__load_acquire(&generation);
-  bool anew = walk->generation != current || (walk->cut && walk->depth == OURO_UNWIND_MOST);
-  progress p = {.walk = walk, .known = anew ? 0 : walk->depth};
-  walk->generation = current;
+  progress p = {.walk = walk, .known = known};
   bool ended = go(&p, &c);
-  if (!p.joined) walk->cut = !ended;
+  if (!p.joined) {
+    walk->deep = p.fresh == OURO_UNWIND_FRESH;
+    walk->cut = !ended;
+  }
   settle(&p);
+}
+
+static OURO_COLD void walk_anew(ouro__native_walk *walk, uintptr_t here) { walk_from(walk, here, 0); }
+
+/* Not inlined: its caller's registers are taken from the frame that this function makes. */
+OURO_NOINLINE void ouro__unwind(ouro__native_walk *walk) {
+  uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+  uint32_t current = ouro__load_acquire(&generation);
+  unsigned known = walk->generation == current ? walk->depth : 0;
+  walk->generation = current;
+  walk_from(walk, here, known);
+  if (OURO_UNLIKELY(walk->deep && walk->depth < OURO_UNWIND_MOST)) walk_anew(walk, here); /* frames left out are wanted again */
 }

@@ -1,4 +1,4 @@
-"""The cases, run inside of a CPython 3.9 to 3.13 that has walker.so preloaded: is its stack, read in place, the one that Python tells?
+"""The cases, run inside of a CPython that has the walker preloaded: is its stack, read in place, the one that Python tells?
 
     LD_PRELOAD=WALKER python inside.py WALKER
 
@@ -214,6 +214,8 @@ def shape_generators():
     three = top()
     next(three)
     del three
+    with contextlib.suppress(ValueError):
+        top().throw(ValueError())  # has not begun
     for _ in (same(i) for i in (same(j) for j in range(2))):
         same()
 
@@ -370,7 +372,8 @@ def every_allocation_is_as_tracemalloc_has_it():
     compared_with_tracemalloc([work] + SHAPES)
 
 
-# With a trace function, 3.9 answers with the line of the last event, which is behind after an exception. The place is exact all the same.
+# With a trace function, 3.9 answers with the line of the last event, which is behind after an exception. The place is exact all
+# the same.
 STALE = VERSION == (3, 9)
 
 
@@ -555,6 +558,21 @@ def a_raw_allocation_with_and_without_the_lock():
 def a_thread_that_python_does_not_know_has_no_frames():
     assert HELD.walker_native_thread() == 0
     assert RELEASED.walker_native_thread() == 0
+
+
+@case
+def a_thread_of_c_that_calls_python():
+    wrong = []
+
+    def call():
+        try:
+            same()
+            shape_generators()
+        except BaseException:
+            wrong.append(traceback.format_exc())
+
+    assert RELEASED.walker_callback(ctypes.CFUNCTYPE(None)(call)) == 0
+    assert not wrong, wrong[0]
 
 
 @case

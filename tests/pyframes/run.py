@@ -3,8 +3,8 @@
 
     run.py WALKER [PYTHON...]
 
-walker.so, preloaded, walks the stack at each allocation of the interpreter. inside.py has the cases of a running interpreter; here are those of
-its beginning and its end. Prints TAP; a comment names each Python."""
+WALKER, preloaded, walks the stack at each allocation of the interpreter. inside.py has the cases of a running interpreter; here
+are those of its beginning and its end. Prints TAP; a comment names each Python."""
 
 import os
 import pathlib
@@ -108,8 +108,9 @@ def pythons():
 def start(walker, *command, **more):
     """Run with the walker preloaded; returns the exit status and what was written."""
     plain = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-    done = subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, errors='replace', timeout=PATIENCE, env=plain | {'LD_PRELOAD': str(walker)} | more)
+    done = subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors='replace', timeout=PATIENCE,
+                          env=plain | {'LD_PRELOAD': str(walker)} | more)
     return done.returncode, done.stdout
 
 
@@ -150,8 +151,9 @@ def repeated(python, walker, script, times):
 def embedded(python, walker, folder):
     """'SKIP' where there is no libpython to link."""
     (folder / 'embedded.c').write_text(EMBEDDED)
-    build = subprocess.run(['cc', '-o', folder / 'embedded', folder / 'embedded.c', walker, f'-L{python.folder}', f'-l{python.library}',
-                            f'-Wl,-rpath,{python.folder}'], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    build = subprocess.run(['cc', '-o', folder / 'embedded', folder / 'embedded.c', walker, f'-L{python.folder}',
+                            f'-l{python.library}', f'-Wl,-rpath,{python.folder}'],
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if build.returncode:
         return 'SKIP' if 'cannot find -lpython' in build.stdout else build.stdout
     home = pathlib.Path(python.path).parent.parent
@@ -180,10 +182,13 @@ def main():
         print(f'# CPython {python.version}, {python.path}')
         for name, wrong in cases(python, walker):
             number += 1
-            skipped = wrong == 'SKIP'
-            failed += bool(wrong) and not skipped
-            print(f'{"not ok" if wrong and not skipped else "ok"} {number} - {python.version}: {name}{" # SKIP" if skipped else ""}')
-            for line in [] if skipped else wrong.splitlines()[-60:]:
+            name = f'{number} - {python.version}: {name}'
+            if wrong == 'SKIP':
+                print(f'ok {name} # SKIP no libpython')
+                continue
+            failed += bool(wrong)
+            print(f'{"not ok" if wrong else "ok"} {name}')
+            for line in wrong.splitlines()[-60:]:
                 print(f'# {line}', flush=True)
     print(f'1..{number}')
     return 1 if failed else 0

@@ -1,9 +1,9 @@
-/* walker.c - preloaded into a CPython, walks its stack at every allocation of its three domains, from before the interpreter begins until
- * after it has ended, and tells the tests what it saw.
+/* walker.c - preloaded into a CPython, walks its stack at every allocation of its three domains, from before the interpreter
+ * begins until after it has ended, and tells the tests what it saw.
  *
  * Three ways to check what it saw:
  *   - each frame's code must be a code object: the process aborts otherwise;
- *   - walker_compare puts the hooks outside of tracemalloc's: each allocation's stack is compared with what tracemalloc has just recorded;
+ *   - walker_compare puts hooks around tracemalloc's: each stack is compared with what tracemalloc has just recorded;
  *   - an allocation of WALKER_MARK bytes and a little more leaves its stack as text, for walker_marked. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -50,7 +50,8 @@ typedef struct walker_counts {
   atomic_ulong allocations, frames;
   atomic_ulong early, late; /* allocations before the interpreter had begun, and since it began to end */
   atomic_ulong begun;
-  atomic_ulong compared, compared_frames, different; /* stacks, their frames, stacks that were not as tracemalloc has them */
+  atomic_ulong compared, compared_frames,
+      different; /* stacks, their frames, stacks that were not as tracemalloc has them */
 } walker_counts;
 
 typedef struct hook {
@@ -77,6 +78,7 @@ const char *walker_marked(void);
 unsigned walker_stack(int attached, char *out, size_t size);
 int walker_raw(void);
 unsigned walker_native_thread(void);
+unsigned walker_callback(void (*callback)(void));
 int walker_refuses(const char *version);
 unsigned walker_line(const char *code, int offset);
 #pragma GCC visibility pop
@@ -110,7 +112,8 @@ static unsigned describe(bool attached, char *out, size_t size) {
   size_t used = 0;
   const char *thread = ouro__py_thread(attached);
   out[0] = 0;
-  for (const char *frame = thread ? ouro__py_top(thread) : NULL; frame && used < size; frame = ouro__py_back(frame), depth++) {
+  for (const char *frame = thread ? ouro__py_top(thread) : NULL; frame && used < size;
+       frame = ouro__py_back(frame), depth++) {
     ouro__py_place place;
     ouro__py_resolve(ouro__py_code(frame), ouro__py_at(frame), &place);
     used += (size_t)snprintf(out + used, size - used, "%s\t%s\t%u\t%d\n", place.file, place.function, place.line,
@@ -124,8 +127,8 @@ static unsigned describe(bool attached, char *out, size_t size) {
 /* Keeps the first difference. */
 static void differ(ptrdiff_t index, const ouro__py_place *place, const char *file, long line) {
   if (atomic_fetch_add(&walker.counts.different, 1)) return;
-  snprintf(walker.difference, sizeof walker.difference, "frame %td: %.1000s:%u in %.250s, by tracemalloc %.1000s:%ld", index,
-           place->file, place->line, place->function, file ? file : "?", line);
+  snprintf(walker.difference, sizeof walker.difference, "frame %td: %.1000s:%u in %.250s, by tracemalloc %.1000s:%ld",
+           index, place->file, place->line, place->function, file ? file : "?", line);
 }
 
 static void compare_frames(void *traceback) {
@@ -138,7 +141,8 @@ static void compare_frames(void *traceback) {
     long line = PyLong_AsLong(PyTuple_GetItem(pair, 1));
     if (frame) ouro__py_resolve(ouro__py_code(frame), ouro__py_at(frame), &place);
     if (!frame && i == 0 && strcmp(file, "<unknown>") == 0) return; /* tracemalloc's only frame of an empty stack */
-    if (!frame || !file || strcmp(file, place.file) != 0 || line != (long)place.line) return differ(i, &place, file, line);
+    if (!frame || !file || strcmp(file, place.file) != 0 || line != (long)place.line)
+      return differ(i, &place, file, line);
     atomic_fetch_add(&walker.counts.compared_frames, 1);
     frame = ouro__py_back(frame);
   }
@@ -261,6 +265,27 @@ unsigned walker_native_thread(void) {
   return depth;
 }
 
+static void *call_back(void *callback) {
+  void (*call)(void);
+  memcpy(&call, &callback, sizeof call);
+  uintptr_t depth = 0;
+  for (int i = 0; i < 50; i++) {
+    depth += walk(false);
+    call();
+    depth += walk(false);
+  }
+  return (void *)depth;
+}
+
+/* Another thread enters Python by `callback` and leaves it again. Returns the frames that it has outside. */
+unsigned walker_callback(void (*callback)(void)) {
+  pthread_t thread;
+  void *function, *depth = (void *)1;
+  memcpy(&function, &callback, sizeof function);
+  if (pthread_create(&thread, NULL, call_back, function) == 0) pthread_join(thread, &depth);
+  return (unsigned)(uintptr_t)depth;
+}
+
 /* The line of the instruction at `offset` bytes. */
 unsigned walker_line(const char *code, int offset) {
   uintptr_t at = (uintptr_t)offset;
@@ -270,15 +295,10 @@ unsigned walker_line(const char *code, int offset) {
   return ouro__py_resolve(code, at, &place) ? place.line : 0;
 }
 
-/* Does the start refuse this text? With the layout of the interpreter at hand, whose version is another. */
 static void *find(const char *name) { return dlsym(RTLD_DEFAULT, name); }
 
-int walker_refuses(const char *version) {
-  ouro__py_layout kept = ouro__py;
-  bool refused = !ouro__py_start(version, find);
-  ouro__py = kept;
-  return refused;
-}
+/* Does the start refuse the interpreter at hand where it says that it is `version`? */
+int walker_refuses(const char *version) { return !ouro__py_start(version, find); }
 
 /* ---------------------------------------------------------------- start and end */
 
@@ -292,7 +312,7 @@ __attribute__((destructor)) static void report(void) {
   FILE *file = path && ouro__py.ready ? fopen(path, "w") : NULL;
   if (!file) return;
   const walker_counts *counts = &walker.counts;
-  fprintf(file, "%lu %lu %lu %lu\n%s", atomic_load(&counts->allocations), atomic_load(&counts->early), atomic_load(&counts->late),
-          atomic_load(&counts->frames), walker.marked);
+  fprintf(file, "%lu %lu %lu %lu\n%s", atomic_load(&counts->allocations), atomic_load(&counts->early),
+          atomic_load(&counts->late), atomic_load(&counts->frames), walker.marked);
   fclose(file);
 }

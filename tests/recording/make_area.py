@@ -24,7 +24,7 @@ WHOLE_ARENA = 0xFFFFFFFF
 FIELDS = [('version', 'I'), *((f'entry_{i}', 'I') for i in range(7)), ('pid', 'i'), ('parent', 'i'), ('state', 'I'), ('mode', 'I'),
           ('frames', 'I'), ('native', 'I'), ('sample_bytes', 'Q'), ('temporary_within', 'I'), ('peak_mark', 'I'),
           ('generation', 'I'), ('broken', 'I'), ('chunks', 'I'), *((f'count_{i}', 'Q') for i in range(7)), ('live', 'Q'),
-          ('live_bytes', 'Q'), ('peak', 'Q'), ('peak_bytes', 'Q'), ('allocs', 'Q'), ('bytes', 'Q'), ('frees', 'Q'), ('lost', 'Q'),
+          ('live_bytes', 'Q'), ('peak', 'Q'), ('peak_bytes', 'Q'), ('allocs', 'Q'), ('bytes', 'Q'), ('lost', 'Q'),
           ('own_bytes', 'Q'), ('started_ns', 'Q'), ('start_realtime_ns', 'Q'), ('peak_ns', 'Q'), ('end_ns', 'Q'),
           ('pins_ns', 'Q'), ('pins_writes', 'I'), ('asked', 'I'), ('answered', 'I'), ('wish', 'I'), ('wish_mode', 'I'),
           ('wish_frames', 'I'), ('wish_native', 'I'), ('wish_sample', 'Q'), ('pause_asked', 'I'), ('reserved', 'I'),

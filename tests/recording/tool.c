@@ -2,7 +2,10 @@
  *
  *     tool dump FILE             the profile of a recording or area as JSON, unsymbolised
  *     tool record OUT AREA...    a recording of areas that follow each other as states of one process
- *     tool chunks FILE           KIND OFFSET STORED of each chunk, a line each */
+ *     tool chunks FILE           KIND OFFSET STORED of each chunk, a line each
+ *     tool cuts FILE COPY        read what there is after every byte of it: COPY is FILE, cut by one byte after the other
+ *     tool flips FILE COPY       read it with every byte in turn changed, apart from the zeros of an area
+ *     tool layout                sizes and places of an area's structs */
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -170,9 +173,79 @@ static int chunks(const char *name) {
   return 0;
 }
 
+/* ---------------------------------------------------------------- damage */
+
+static char *read_all(const char *name, size_t *size) {
+  FILE *file = fopen(name, "rb");
+  if (!file || fseek(file, 0, SEEK_END) != 0) exit(3);
+  *size = (size_t)ftell(file);
+  rewind(file);
+  char *data = malloc(*size + 1);
+  if (!data || fread(data, 1, *size, file) != *size) exit(3);
+  fclose(file);
+  return data;
+}
+
+static void write_all(const char *name, const char *data, size_t size) {
+  FILE *file = fopen(name, "wb");
+  if (!file || fwrite(data, 1, size, file) != size || fclose(file) != 0) exit(3);
+}
+
+static int cuts(const char *name, const char *copy) {
+  size_t size, most_sites = SIZE_MAX;
+  char *data = read_all(name, &size);
+  write_all(copy, data, size);
+  free(data);
+  for (size_t length = size; length-- > 0;) {
+    if (truncate(copy, (off_t)length) != 0) return 3;
+    ouro__profile *profile = ouro__profile_load(copy, true);
+    bool readable = length >= sizeof(ouro__recording_head);
+    if ((profile != NULL) != readable) return 4;
+    if (!profile) continue;
+    if (profile->complete || profile->site_count > most_sites || !sums_fit(profile)) return 5;
+    most_sites = profile->site_count;
+    ouro__profile_free(profile);
+  }
+  return 0;
+}
+
+static int flips(const char *name, const char *copy) {
+  static const unsigned char changes[] = {0x01, 0x80, 0xff};
+  size_t size;
+  char *data = read_all(name, &size);
+  write_all(copy, data, size);
+  int fd = open(copy, O_WRONLY);
+  for (size_t at = 0; at < size; at++) {
+    if (size > 100000 && data[at] == 0) continue;
+    for (size_t i = 0; i < sizeof changes; i++) {
+      char changed = (char)(data[at] ^ changes[i]);
+      if (pwrite(fd, &changed, 1, (off_t)at) != 1) return 3;
+      ouro__profile *profile = ouro__profile_load(copy, true);
+      if (profile && !sums_fit(profile)) return 5;
+      ouro__profile_free(profile);
+    }
+    if (pwrite(fd, &data[at], 1, (off_t)at) != 1) return 3;
+  }
+  free(data);
+  close(fd);
+  return 0;
+}
+
+static int layout(void) {
+  printf("%d %d %d\n", OURO_AREA_PAGE_BYTES, OURO_AREA_CHUNK_BYTES, OURO_AREA_CHUNK_HEAD);
+  printf("%zu %zu %zu %zu %zu %zu\n", sizeof(ouro__area_frame), sizeof(ouro__area_node), sizeof(ouro__area_site),
+         sizeof(ouro__area_module), sizeof(ouro__area_thread), sizeof(ouro__area_pin));
+  printf("%zu %zu %zu %zu %zu\n", offsetof(ouro__area_page, counts), offsetof(ouro__area_page, live),
+         offsetof(ouro__area_page, pins_ns), offsetof(ouro__area_page, wish_sample), offsetof(ouro__area_page, command));
+  return 0;
+}
+
 int main(int argc, char **argv) {
   if (argc == 3 && strcmp(argv[1], "dump") == 0) return dump(argv[2]);
   if (argc == 3 && strcmp(argv[1], "chunks") == 0) return chunks(argv[2]);
   if (argc >= 4 && strcmp(argv[1], "record") == 0) return record(argv[2], argc - 3, argv + 3);
+  if (argc == 4 && strcmp(argv[1], "cuts") == 0) return cuts(argv[2], argv[3]);
+  if (argc == 4 && strcmp(argv[1], "flips") == 0) return flips(argv[2], argv[3]);
+  if (argc == 2 && strcmp(argv[1], "layout") == 0) return layout();
   return 2;
 }

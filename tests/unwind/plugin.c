@@ -20,7 +20,7 @@ static int one(void) { return 1; }
 typedef int number(void);
 
 /* Runs inside of the dynamic linker, when the first call of plugin_late is bound. */
-static number *choose(void) {
+static __attribute__((used)) number *choose(void) {
   if (at_binding) at_binding();
   return one;
 }

@@ -8,14 +8,18 @@
 #include "cli/export/export.h"
 
 static void name(const char *text, FILE *out) {
-  for (; *text; text++) {
+  while (*text) {
+    unsigned length = ouro__utf8_length(text);
     unsigned char byte = (unsigned char)*text;
-    if (byte == '\\')
+    if (length == 0)
+      fputs(OURO_UTF8_UNKNOWN, out);
+    else if (byte == '\\')
       fputs("\\\\", out);
     else if (byte == ';' || byte < ' ' || byte == 127)
       fprintf(out, "\\x%02x", byte);
     else
-      fputc(byte, out);
+      fwrite(text, 1, length, out);
+    text += length ? length : 1;
   }
 }
 

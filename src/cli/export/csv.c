@@ -9,9 +9,11 @@
 static void text(const char *value, FILE *out) {
   bool quoted = value[strcspn(value, "\",\r\n")] || *value == ' ';
   if (quoted) fputc('"', out);
-  for (; *value; value++) {
+  while (*value) {
+    unsigned length = ouro__utf8_length(value);
     if (*value == '"') fputc('"', out);
-    fputc(*value, out);
+    fwrite(length ? value : OURO_UTF8_UNKNOWN, 1, length ? length : strlen(OURO_UTF8_UNKNOWN), out);
+    value += length ? length : 1;
   }
   if (quoted) fputc('"', out);
 }

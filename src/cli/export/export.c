@@ -23,11 +23,13 @@ static const char help[] =
     "  --to FORMAT        pprof        for `go tool pprof`, Parca, Pyroscope: compressed protocol buffers\n"
     "                     speedscope   for www.speedscope.app\n"
     "                     collapsed    a line for each stack, for flame graph scripts\n"
-    "                     json         everything, as ouro(7) describes it\n"
+    "                     json         everything that is known\n"
     "                     csv          a row for each site\n"
     "  -o, --output OUT   the file to write; - or no -o: standard output. An existing file is not overwritten\n"
     "  --force            overwrite it\n"
-    "  --measure MEASURE  live (the default), peak, total, temporary or end; json and csv have all of them\n"
+    "  --measure MEASURE  live, peak, total, temporary, or end, when the program began to end. The default is end for "
+    "one\n"
+    "                     that has ended, otherwise live; json and csv have all of them\n"
     "  --help             this text\n";
 
 typedef bool (*writer)(const ouro__profile *profile, ouro__measure measure, FILE *out);
@@ -178,6 +180,14 @@ static int write_out(const request *asked, const ouro__profile *profile) {
   return fflush(stdout) == 0 && good ? 0 : cannot_write(asked);
 }
 
+/* What an interpreter leaves behind when it has taken down all else is seldom what somebody wants to know: as in `ouro report`, the default
+ * is what was live when the program began to end. A killed program never did. */
+static void choose_measure(request *asked, const ouro__profile *profile) {
+  bool end_known = profile->end_seconds >= 0;
+  if (!asked->measured && end_known) asked->measure = OURO_MEASURE_END;
+  if (asked->measure == OURO_MEASURE_END && !end_known) asked->measure = OURO_MEASURE_LIVE;
+}
+
 int ouro__cmd_export(int argc, char **argv) {
   request asked = {.measure = OURO_MEASURE_LIVE};
   int status = read_request(&asked, argc, argv);
@@ -185,8 +195,7 @@ int ouro__cmd_export(int argc, char **argv) {
   if (status >= 0) return status;
   ouro__profile *profile = ouro__profile_load(asked.source, false);
   if (!profile) return OURO_EXIT_FAILED;
-  /* What a killed program had is what it leaves behind. */
-  if (asked.measure == OURO_MEASURE_END && profile->end_seconds < 0) asked.measure = OURO_MEASURE_LIVE;
+  choose_measure(&asked, profile);
   status = write_out(&asked, profile);
   ouro__profile_free(profile);
   return status;

@@ -40,10 +40,12 @@ const char *ouro__frame_line(const ouro__pframe *frame, char *name);
 /* What to call the stack of a site that has none. */
 const char *ouro__no_stack_name(uint32_t site);
 
+/* Its name, or else its number; "" where nothing is known. */
 const char *ouro__thread_name(const ouro__profile *profile, unsigned thread, char *name);
 
 /* The next byte of well-formed UTF-8 is *text: returns how many bytes the character has. 0: it is not well-formed there. */
 unsigned ouro__utf8_length(const char *text);
+#define OURO_UTF8_UNKNOWN "\xef\xbf\xbd" /* U+FFFD stands for a byte of what is not */
 
 /* ---------------------------------------------------------------- stacks */
 

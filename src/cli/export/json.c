@@ -51,7 +51,7 @@ static void process(ouro__json_out *json, const ouro__profile *profile) {
   for (char **word = profile->command; word && *word; word++) ouro__json_string(json, NULL, *word);
   ouro__json_close(json, ']');
   string_or_null(json, "python", profile->python);
-  ouro__json_real(json, "started_unix_s", (double)profile->start_realtime_ns / 1e9);
+  ouro__json_int(json, "started_unix_ns", (int64_t)profile->start_realtime_ns);
   ouro__json_real(json, "seconds", profile->seconds);
   truth(json, "ended", profile->ended);
   truth(json, "complete", profile->complete);

@@ -23,7 +23,7 @@ static void text(FILE *out, const char *at) {
 }
 
 static void begin(ouro__json_out *json, const char *key) {
-  if (json->follows) fputs(key ? ",\n" : ",", json->out);
+  if (json->follows) fputc(',', json->out);
   json->follows = true;
   if (!key) return;
   text(json->out, key);
@@ -32,6 +32,7 @@ static void begin(ouro__json_out *json, const char *key) {
 
 void ouro__json_open(ouro__json_out *json, const char *key, char bracket) {
   begin(json, key);
+  if (!key && bracket == '{') fputc('\n', json->out); /* so that a line is an object */
   fputc(bracket, json->out);
   json->follows = false;
 }

@@ -51,8 +51,9 @@ const char *ouro__no_stack_name(uint32_t site) { return site == 0 ? "(not record
 
 const char *ouro__thread_name(const ouro__profile *profile, unsigned thread, char *name) {
   const ouro__pthread *known = thread < profile->thread_count ? &profile->threads[thread] : NULL;
-  if (known && *known->name) return known->name;
-  snprintf(name, OURO_NAME_BYTES, "%" PRIu64, known ? known->id : 0);
+  if (!known || (!*known->name && !known->id)) return "";
+  if (*known->name) return known->name;
+  snprintf(name, OURO_NAME_BYTES, "%" PRIu64, known->id);
   return name;
 }
 

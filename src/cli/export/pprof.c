@@ -8,6 +8,7 @@
  *
  * The values of `inuse` are of what is live, or of the peak or the end where that measure was asked for; those of `alloc` are of all
  * allocations, or of the temporary ones. Parts are written as they are known, the table of strings last: readers take any order. */
+#define _GNU_SOURCE
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,13 +66,13 @@ typedef struct pprof {
 
 /* ---------------------------------------------------------------- strings, and parts that several messages have */
 
-/* Bytes that are not UTF-8 become U+FFFD: some readers refuse the whole file otherwise. */
+/* Bytes that are not UTF-8 become U+FFFD, since some readers refuse the whole file otherwise; so do newlines and the like. */
 static char *well_formed(const char *text) {
   char *copy = malloc(3 * strlen(text) + 1), *to = copy;
   while (copy && *text) {
     unsigned length = ouro__utf8_length(text);
-    memcpy(to, length ? text : "\xef\xbf\xbd", length ? length : 3);
-    to += length ? length : 3;
+    bool good = length > 1 || (length == 1 && (unsigned char)*text >= ' ' && *text != 127);
+    to = mempcpy(to, good ? text : OURO_UTF8_UNKNOWN, good ? length : strlen(OURO_UTF8_UNKNOWN));
     text += length ? length : 1;
   }
   if (copy) *to = 0;
@@ -215,18 +216,29 @@ static void all_locations(pprof *it) {
   }
 }
 
+/* With the name as the system's, too, pprof takes it for one of C++, and drops what is in <> of a name such as <module>. */
+static bool is_mangled(const pprof *it, uint64_t name) { return strncmp(it->strings.list[name].bytes, "_Z", 2) == 0; }
+
 static void all_functions(pprof *it) {
   for (size_t i = 0; i < it->functions.count; i++) {
     const uint64_t *pair = it->functions.list[i].bytes;
     ouro__message_number(&it->message, FUNCTION_ID, i + 1);
     ouro__message_number(&it->message, FUNCTION_NAME, pair[0]);
-    ouro__message_number(&it->message, FUNCTION_SYSTEM_NAME, pair[0]);
+    if (is_mangled(it, pair[0])) ouro__message_number(&it->message, FUNCTION_SYSTEM_NAME, pair[0]);
     ouro__message_number(&it->message, FUNCTION_FILE, pair[1]);
     finish(it, PROFILE_FUNCTION);
   }
 }
 
 /* Everything that could be found has been found: a reader need not look for functions and lines itself. */
+static void finish_mapping(pprof *it, const char *file) {
+  ouro__message_number(&it->message, MAPPING_FILE, number_of(it, file));
+  for (unsigned field = MAPPING_HAS_FUNCTIONS; field <= MAPPING_HAS_INLINED; field++) {
+    ouro__message_number(&it->message, field, 1);
+  }
+  finish(it, PROFILE_MAPPING);
+}
+
 static void mapping(pprof *it, size_t number) {
   const ouro__pmodule *module = &it->profile->modules[number];
   char id[OURO_BUILD_ID_BYTES];
@@ -235,16 +247,18 @@ static void mapping(pprof *it, size_t number) {
   ouro__message_number(&it->message, MAPPING_START, module->start);
   ouro__message_number(&it->message, MAPPING_LIMIT, module->end);
   ouro__message_number(&it->message, MAPPING_OFFSET, module->offset);
-  ouro__message_number(&it->message, MAPPING_FILE, number_of(it, module->path));
   ouro__message_number(&it->message, MAPPING_BUILD_ID, number_of(it, id));
-  for (unsigned field = MAPPING_HAS_FUNCTIONS; field <= MAPPING_HAS_INLINED; field++) {
-    ouro__message_number(&it->message, field, 1);
-  }
-  finish(it, PROFILE_MAPPING);
+  finish_mapping(it, module->path);
 }
 
+/* Without a single one, pprof complains that it does not know the program. */
 static void all_mappings(pprof *it) {
-  for (size_t i = 0; i < it->profile->module_count; i++) {
+  const ouro__profile *profile = it->profile;
+  if (profile->module_count == 0) {
+    ouro__message_number(&it->message, MAPPING_ID, 1);
+    finish_mapping(it, profile->command && profile->command[0] ? profile->command[0] : profile->source);
+  }
+  for (size_t i = 0; i < profile->module_count; i++) {
     if (i == 0 || it->module_used[i]) mapping(it, i);
   }
 }

@@ -290,35 +290,48 @@ char *ouro__area_heap(const char *path) {
 
 typedef struct finding {
   pid_t pid; /* 0: any that runs */
-  uint64_t started_ns;
-  char *path; /* of the newest so far */
   bool found;
+  uint64_t started_ns;   /* of the newest so far, like the next two */
+  unsigned long program; /* how many programs its process had executed before */
+  char *path;
 } finding;
 
 /* Is it PID.trace or PID-N.trace? */
-static bool is_name_of(const char *name, pid_t pid) {
+static bool is_name_of(const char *name, pid_t pid, unsigned long *program) {
   char *end;
   if (*name < '0' || *name > '9') return false;
   long number = strtol(name, &end, 10);
   if (pid != 0 && number != pid) return false;
-  if (*end == '-') strtol(end + 1, &end, 10);
+  *program = *end == '-' ? strtoul(end + 1, &end, 10) : 0;
   return strcmp(end, ".trace") == 0;
+}
+
+/* What a process executed last is what it runs, also where tracing has not begun. */
+static bool is_newer(const finding *so_far, const ouro__area *area, const char *folder, unsigned long program) {
+  size_t length = strlen(folder);
+  if (!so_far->found) return true;
+  if (so_far->pid != 0 && strncmp(so_far->path, folder, length) == 0 && so_far->path[length] == '/') {
+    return program > so_far->program;
+  }
+  return area->page.started_ns > so_far->started_ns;
 }
 
 static void consider(finding *so_far, int directory, const char *folder, const char *name) {
   ouro__area area;
+  unsigned long program;
+  char path[PATH_MAX];
+  if (!is_name_of(name, so_far->pid, &program)) return;
+  if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path) return;
   int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0 || !ouro__area_open(&area, fd)) return;
-  /* One that is not tracing has not begun: the suffix says which of two is newer. */
-  uint64_t started = area.page.started_ns;
   bool wanted = so_far->pid != 0 || is_running(&area, name);
-  bool newer = !so_far->found || started > so_far->started_ns ||
-               (started == so_far->started_ns && strlen(name) > strlen(strrchr(so_far->path, '/') + 1));
+  if (wanted && is_newer(so_far, &area, folder, program)) {
+    so_far->found = true;
+    so_far->started_ns = area.page.started_ns;
+    so_far->program = program;
+    strcpy(so_far->path, path);
+  }
   ouro__area_close(&area);
-  if (!wanted || !newer) return;
-  so_far->found = true;
-  so_far->started_ns = started;
-  snprintf(so_far->path, PATH_MAX, "%s/%s", folder, name);
 }
 
 static void search_run(finding *so_far, const char *folder) {
@@ -330,9 +343,7 @@ static void search_run(finding *so_far, const char *folder) {
     close(fd);
     return;
   }
-  for (struct dirent *entry; (entry = readdir(directory));) {
-    if (is_name_of(entry->d_name, so_far->pid)) consider(so_far, fd, folder, entry->d_name);
-  }
+  for (struct dirent *entry; (entry = readdir(directory));) consider(so_far, fd, folder, entry->d_name);
   closedir(directory);
 }
 

@@ -325,8 +325,11 @@ static bool read_points(reader *from, ouro__cursor *cursor) {
   while (ouro__cursor_more(cursor)) {
     for (int i = 0; i < 4; i++) now[i] = ouro__cursor_difference(cursor, now[i]);
     if (cursor->failed) return false;
+    double seconds = (double)now[0] / 1e9;
+    bool again = from->point_count > 0 && seconds < from->points[from->point_count - 1].seconds;
+    if (again) from->point_count = 0; /* tracing began anew, and time with it */
     if (!make_room(from, &from->points, &from->point_room, from->point_count, sizeof *from->points)) return false;
-    from->points[from->point_count++] = (ouro__ppoint){(double)now[0] / 1e9, now[1], now[2], now[3]};
+    from->points[from->point_count++] = (ouro__ppoint){seconds, now[1], now[2], now[3]};
   }
   return true;
 }

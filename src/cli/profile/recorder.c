@@ -8,18 +8,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/profile/recorder.h"
 #include "cli/profile/recording.h"
-#include "cli/profile/wish.h"
+#include "cli/profile/request.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 #define FLUSH_NS (5 * SECOND_NS)     /* points that nobody else writes are in the file after so long */
 #define PINS_MOST_NS (10 * SECOND_NS) /* between two wishes, unless they cost much */
 #define SHARE 100                    /* of the time, at most one part is work */
+#define SYMBOLS_NS (5 * SECOND_NS)   /* spent on the names of native frames, but for the program itself */
 #define NAMED 3                      /* recordings that the last line names one by one */
 
 /* ---------------------------------------------------------------- names */
@@ -47,13 +49,26 @@ static char *base_name(const ouro__run_options *options, pid_t program) {
   return text("%s.%ld", slash ? slash + 1 : options->command[0], (long)program);
 }
 
-/* The program's own recording has the base's name, all others add to it. */
+/* The program's own recording has the base's name, those of other processes add to it. */
 static char *file_name(const ouro__recorder *recorder, const ouro__followed *one) {
-  bool is_first = one->pid == recorder->processes->program && one->program == 0;
-  if (is_first && recorder->options->output) return strdup(recorder->options->output);
-  if (is_first) return text("%s.ouro", recorder->base);
-  if (one->program == 0) return text("%s.%ld.ouro", recorder->base, (long)one->pid);
-  return text("%s.%ld-%u.ouro", recorder->base, (long)one->pid, one->program);
+  bool is_program = one->pid == recorder->processes->program;
+  if (is_program && recorder->options->output) return strdup(recorder->options->output);
+  if (is_program) return text("%s.ouro", recorder->base);
+  return text("%s.%ld.ouro", recorder->base, (long)one->pid);
+}
+
+/* A process that executes another program leaves the name to that: wrappers (env, shells, pyenv's shims) are not what the user is after. */
+static void step_aside(const ouro__recorder *recorder, ouro__followed *one) {
+  size_t length = strlen(one->file) - (ends_with(one->file, ".ouro") ? 5 : 0);
+  char *aside = text("%.*s.exec%u.ouro", (int)length, one->file, one->program);
+  unsigned flags = recorder->options->force ? 0 : RENAME_NOREPLACE;
+  if (!aside || renameat2(AT_FDCWD, one->file, AT_FDCWD, aside, flags) != 0) {
+    ouro__say("cannot rename %s to %s: %s", one->file, aside ? aside : "make way", strerror(errno));
+    free(aside);
+    return;
+  }
+  free(one->file);
+  one->file = aside;
 }
 
 /* ---------------------------------------------------------------- beginning */
@@ -103,6 +118,13 @@ static ouro__followed *find(const ouro__recorder *recorder, pid_t pid, unsigned 
   return NULL;
 }
 
+/* The programs of a process in the order in which it executed them. */
+static int compare(const void *a, const void *b) {
+  const ouro__followed *one = *(ouro__followed *const *)a, *other = *(ouro__followed *const *)b;
+  if (one->pid != other->pid) return one->pid < other->pid ? -1 : 1;
+  return one->program < other->program ? -1 : one->program > other->program;
+}
+
 static void read_directory(ouro__recorder *recorder) {
   const char *folder = recorder->processes->directory;
   pid_t pid;
@@ -111,13 +133,16 @@ static void read_directory(ouro__recorder *recorder) {
   if (!directory) return;
   for (struct dirent *entry; (entry = readdir(directory));) {
     if (!parse_name(entry->d_name, &pid, &program) || find(recorder, pid, program)) continue;
+    if (recorder->options->only_program && pid != recorder->processes->program) continue;
     char *path = text("%s/%s", folder, entry->d_name);
     if (!path || !add(recorder, pid, program, path)) free(path);
   }
   closedir(directory);
+  qsort(recorder->list, recorder->count, sizeof *recorder->list, compare);
 }
 
-/* Open the recording. false: it cannot be, and the user was told. */
+/* Open the recording and write what there is already: ouro itself may be killed before a snapshot is due. false: it cannot be, and the user
+ * was told. */
 static bool begin(ouro__recorder *recorder, ouro__followed *one) {
   if (!recorder->base) recorder->base = base_name(recorder->options, recorder->processes->program);
   char *file = recorder->base ? file_name(recorder, one) : NULL;
@@ -144,6 +169,7 @@ static bool begin(ouro__recorder *recorder, ouro__followed *one) {
   one->pins_wait_ns = SECOND_NS;
   one->pins_due_ns = one->area.page.started_ns + SECOND_NS / 2;
   one->flush_ns = ouro__now_ns() + FLUSH_NS;
+  ouro__writer_update(&one->writer, &one->area, ouro__now_ns(), false);
   return true;
 }
 
@@ -180,8 +206,7 @@ static void schedule(const ouro__recorder *recorder, ouro__followed *one, uint64
   one->due_ns = ouro__now_ns() + wait;
 }
 
-static void snapshot(ouro__followed *one, const char *label, bool ended) {
-  uint64_t now = ouro__now_ns();
+static void snapshot(ouro__followed *one, const char *label, uint64_t now, bool ended) {
   ouro__writer_update(&one->writer, &one->area, now, ended);
   ouro__writer_snapshot(&one->writer, since_start(one, now), label);
   ouro__writer_pins(&one->writer, &one->area);
@@ -190,12 +215,12 @@ static void snapshot(ouro__followed *one, const char *label, bool ended) {
 
 /* An answer that took long to come cost the process much, or it was idle: either way it is asked less often. */
 static void wish_pins(ouro__followed *one, uint64_t now) {
-  ouro__wish wish = {.what = OURO_WISH_PINS};
+  ouro__request request = {.what = OURO_WISH_PINS};
   uint32_t number;
   uint64_t written = one->area.page.pins_ns;
   if (now < one->pins_due_ns || one->area.page.asked != one->area.page.answered) return;
   uint64_t took = one->pins_asked_ns && written > one->pins_asked_ns ? written - one->pins_asked_ns : 0;
-  if (ouro__wish_ask(one->area_path, &wish, &number) != 0) return;
+  if (ouro__request_ask(one->area_path, &request, &number) != 0) return;
   one->pins_asked_ns = now;
   one->pins_due_ns = now + (one->pins_wait_ns > SHARE * took ? one->pins_wait_ns : SHARE * took);
   one->pins_wait_ns = 2 * one->pins_wait_ns < PINS_MOST_NS ? 2 * one->pins_wait_ns : PINS_MOST_NS;
@@ -211,13 +236,24 @@ static void heap(ouro__recorder *recorder, ouro__followed *one, bool superseded)
   if (process->alive) free(last.text);
 }
 
+/* While a program starts others by the thousand, the look at them must not fall behind: a reader can find the names as well. */
+static void symbols(ouro__recorder *recorder, ouro__followed *one) {
+  uint64_t begin = ouro__now_ns();
+  if (recorder->symbols_ns > SYMBOLS_NS && one->pid != recorder->processes->program) return;
+  ouro__writer_symbols(&one->writer, &one->area);
+  recorder->symbols_ns += ouro__now_ns() - begin;
+}
+
 static void finish(ouro__recorder *recorder, ouro__followed *one, bool ended, bool superseded) {
+  const ouro__process *process = process_of(recorder, one->pid);
+  bool known = process && !process->alive && process->ended_ns && !superseded;
   if (one->file && ouro__area_look(&one->area)) {
-    snapshot(one, "end", ended);
+    snapshot(one, "end", known ? process->ended_ns : ouro__now_ns(), ended);
     heap(recorder, one, superseded);
-    ouro__writer_symbols(&one->writer, &one->area);
+    symbols(recorder, one);
   }
   if (one->file) ouro__writer_close(&one->writer);
+  if (one->file && superseded) step_aside(recorder, one);
   ouro__area_close(&one->area);
   one->done = true;
 }
@@ -263,7 +299,7 @@ static void look_at(ouro__recorder *recorder, ouro__followed *one) {
   point(recorder, one, now);
   wish_pins(one, now);
   if (now < one->due_ns) return;
-  snapshot(one, "interval", false);
+  snapshot(one, "interval", now, false);
   schedule(recorder, one, ouro__now_ns() - now);
 }
 
@@ -279,7 +315,7 @@ void ouro__recorder_snapshot(ouro__recorder *recorder, const char *label) {
   for (size_t i = 0; i < recorder->count; i++) {
     ouro__followed *one = recorder->list[i];
     if (one->done || !one->file || !ouro__area_look(&one->area)) continue;
-    snapshot(one, label, false);
+    snapshot(one, label, ouro__now_ns(), false);
   }
 }
 
@@ -314,8 +350,8 @@ void ouro__recorder_close(ouro__recorder *recorder, bool quiet) {
     if (!one->done) finish(recorder, one, is_gone(recorder, one), false);
   }
   if (recorder->first_path) {
-    ouro__writer_close(&recorder->first);
-    unlink(recorder->first_path);
+    if (recorder->first.is_new) unlink(recorder->first_path);
+    ouro__writer_drop(&recorder->first);
   }
   if (!quiet) say_files(recorder);
   for (size_t i = 0; i < recorder->count; i++) {

@@ -22,8 +22,9 @@ typedef struct ouro__followed {
 typedef struct ouro__recorder {
   const ouro__run_options *options;
   const ouro__processes *processes;
-  ouro__followed **list; /* in order of appearance */
+  ouro__followed **list; /* in order of processes, and of the programs that each executed */
   size_t count, room;
+  uint64_t symbols_ns;   /* spent on symbols so far */
   char *base;            /* of the files' names, without .ouro; owned */
   ouro__writer first;    /* of the file that the user named, until its process has an area */
   char *first_path;      /* owned; NULL: none, or it is in use */

@@ -21,13 +21,10 @@ void ouro__tables_free(ouro__tables *tables) {
   *tables = (ouro__tables){.strings = NULL};
 }
 
-/* Tracing that was stopped leaves OFF as the mode, and samples where it sampled. */
+/* Tracing that was stopped leaves OFF as the mode, and the distance of samples where it sampled. */
 bool ouro__tables_sampled(const ouro__tables *tables) {
-  if (tables->facts[OURO_FACT_MODE] != OURO_TRACE_OFF) return tables->facts[OURO_FACT_MODE] == OURO_TRACE_SAMPLE;
-  for (size_t i = 0; i < tables->site_count; i++) {
-    if (tables->sites[i].counts[OURO_COUNT_SAMPLES]) return true;
-  }
-  return false;
+  uint64_t mode = tables->facts[OURO_FACT_MODE];
+  return mode == OURO_TRACE_SAMPLE || (mode == OURO_TRACE_OFF && tables->facts[OURO_FACT_SAMPLE_BYTES] != 0);
 }
 
 void ouro__site_settle_peak(ouro__site *site, uint32_t mark) {
@@ -94,7 +91,7 @@ static void native_frame(ouro__profile *profile, const ouro__tables *tables, con
   to->address = from->address - module->start + module->offset;
 }
 
-void ouro__tables_frame(ouro__profile *profile, const ouro__tables *tables, const ouro__area_frame *from, ouro__pframe *to) {
+static void frame(ouro__profile *profile, const ouro__tables *tables, const ouro__area_frame *from, ouro__pframe *to) {
   *to = (ouro__pframe){.kind = from->kind, .function = "", .file = "", .module = ""};
   if (from->kind == OURO_FRAME_NATIVE) {
     native_frame(profile, tables, from, to);
@@ -111,7 +108,7 @@ static bool frames(ouro__profile *profile, const ouro__tables *tables) {
   if (!profile->frames) return false;
   profile->frame_count = count;
   profile->frames[0] = (ouro__pframe){.function = "", .file = "", .module = ""};
-  for (size_t i = 1; i < count; i++) ouro__tables_frame(profile, tables, &tables->frames[i], &profile->frames[i]);
+  for (size_t i = 1; i < count; i++) frame(profile, tables, &tables->frames[i], &profile->frames[i]);
   return true;
 }
 
@@ -128,22 +125,20 @@ static bool nodes(ouro__profile *profile, const ouro__tables *tables) {
   return true;
 }
 
-bool ouro__tables_threads(ouro__profile *profile, const ouro__tables *tables) {
+static bool threads(ouro__profile *profile, const ouro__tables *tables) {
   size_t count = tables->thread_count ? tables->thread_count : 1;
-  ouro__pthread *threads = calloc(count, sizeof *threads);
-  if (!threads) return false;
-  free(profile->threads);
-  profile->threads = threads;
+  profile->threads = calloc(count, sizeof *profile->threads);
+  if (!profile->threads) return false;
   profile->thread_count = count;
-  threads[0].name = "";
+  profile->threads[0].name = "";
   for (size_t i = 0; i < tables->thread_count; i++) {
     const ouro__area_thread *from = &tables->threads[i];
-    threads[i] = (ouro__pthread){from->id, cut_string(profile, from->name, sizeof from->name)};
+    profile->threads[i] = (ouro__pthread){from->id, cut_string(profile, from->name, sizeof from->name)};
   }
   return true;
 }
 
-void ouro__tables_counts(const uint64_t counts[OURO_COUNTERS], bool sampled, ouro__psite *to) {
+static void counters(const uint64_t counts[OURO_COUNTERS], bool sampled, ouro__psite *to) {
   to->of[OURO_MEASURE_LIVE] = ouro__tally_of(counts[OURO_COUNT_LIVE], counts[OURO_COUNT_LIVE_BYTES], sampled);
   to->of[OURO_MEASURE_PEAK] = ouro__tally_of(counts[OURO_COUNT_PEAK], counts[OURO_COUNT_PEAK_BYTES], sampled);
   to->of[OURO_MEASURE_TOTAL] = ouro__tally_of(counts[OURO_COUNT_ALLOCS], counts[OURO_COUNT_BYTES], sampled);
@@ -154,13 +149,13 @@ void ouro__tables_counts(const uint64_t counts[OURO_COUNTERS], bool sampled, our
   to->live_variance = variance(counts[OURO_COUNT_LIVE_VARIANCE]);
 }
 
-void ouro__tables_site(ouro__profile *profile, const ouro__tables *tables, const ouro__site *from, bool sampled, ouro__psite *to) {
+static void site(ouro__profile *profile, const ouro__tables *tables, const ouro__site *from, bool sampled, ouro__psite *to) {
   to->node = from->node < profile->node_count ? from->node : 0;
   to->thread = from->thread < profile->thread_count ? from->thread : 0;
   to->class_ = from->class_;
   to->domain = from->domain < OURO_DOMAINS ? from->domain : OURO_DOMAIN_NATIVE;
   to->type = string(profile, tables, from->type);
-  ouro__tables_counts(from->counts, sampled, to);
+  counters(from->counts, sampled, to);
 }
 
 static bool sites(ouro__profile *profile, const ouro__tables *tables) {
@@ -171,20 +166,19 @@ static bool sites(ouro__profile *profile, const ouro__tables *tables) {
   profile->site_count = count;
   profile->sites[0].type = "";
   for (size_t i = 0; i < tables->site_count; i++) {
-    ouro__tables_site(profile, tables, &tables->sites[i], sampled, &profile->sites[i]);
+    site(profile, tables, &tables->sites[i], sampled, &profile->sites[i]);
   }
   return true;
 }
 
-bool ouro__tables_modules(ouro__profile *profile, const ouro__tables *tables) {
-  ouro__pmodule *modules = calloc(tables->module_count + 1, sizeof *modules);
-  if (!modules) return false;
-  free(profile->modules);
-  profile->modules = modules;
+static bool modules(ouro__profile *profile, const ouro__tables *tables) {
+  profile->modules = calloc(tables->module_count + 1, sizeof *profile->modules);
+  if (!profile->modules) return false;
   profile->module_count = tables->module_count;
   for (size_t i = 0; i < tables->module_count; i++) {
     const ouro__area_module *from = &tables->modules[i];
-    modules[i] = (ouro__pmodule){from->start, from->end, from->offset, string(profile, tables, from->path), from->generation};
+    profile->modules[i] =
+        (ouro__pmodule){from->start, from->end, from->offset, string(profile, tables, from->path), from->generation};
   }
   return true;
 }
@@ -204,15 +198,12 @@ static ouro__ppin pin(const ouro__area_pin *from) {
   };
 }
 
-bool ouro__tables_pins(ouro__profile *profile, const ouro__tables *tables) {
-  ouro__ppin *pins = calloc(tables->pin_count + 1, sizeof *pins);
-  if (!pins) return false;
-  free(profile->pins);
-  profile->pins = pins;
-  profile->pin_count = 0;
+static bool pins(ouro__profile *profile, const ouro__tables *tables) {
+  profile->pins = calloc(tables->pin_count + 1, sizeof *profile->pins);
+  if (!profile->pins) return false;
   for (size_t i = 0; i < tables->pin_count; i++) {
     const ouro__area_pin *from = &tables->pins[i];
-    if (from->site < profile->site_count || from->site == UINT32_MAX) pins[profile->pin_count++] = pin(from);
+    if (from->site < profile->site_count || from->site == UINT32_MAX) profile->pins[profile->pin_count++] = pin(from);
   }
   return true;
 }
@@ -232,7 +223,7 @@ static bool command(ouro__profile *profile, const ouro__tables *tables) {
   return true;
 }
 
-void ouro__tables_facts(ouro__profile *profile, const ouro__tables *tables) {
+static void facts(ouro__profile *profile, const ouro__tables *tables) {
   const uint64_t *facts = tables->facts;
   bool sampled = ouro__tables_sampled(tables);
   profile->pid = (int)facts[OURO_FACT_PID];
@@ -258,9 +249,9 @@ void ouro__tables_facts(ouro__profile *profile, const ouro__tables *tables) {
 ouro__profile *ouro__tables_profile(const ouro__tables *tables, const char *source) {
   ouro__profile *profile = ouro__profile_new(source);
   if (!profile) return NULL;
-  ouro__tables_facts(profile, tables);
-  if (command(profile, tables) && frames(profile, tables) && nodes(profile, tables) && ouro__tables_threads(profile, tables) &&
-      sites(profile, tables) && ouro__tables_modules(profile, tables) && ouro__tables_pins(profile, tables)) {
+  facts(profile, tables);
+  if (command(profile, tables) && frames(profile, tables) && nodes(profile, tables) && threads(profile, tables) &&
+      sites(profile, tables) && modules(profile, tables) && pins(profile, tables)) {
     profile->complete = true;
     return profile;
   }

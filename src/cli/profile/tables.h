@@ -83,20 +83,6 @@ ouro__profile *ouro__tables_profile(const ouro__tables *tables, const char *sour
 /* An empty profile; NULL: no memory. */
 ouro__profile *ouro__profile_new(const char *source);
 
-/* ---------------------------------------------------------------- parts of it, to bring a profile up to date */
-
-void ouro__tables_facts(ouro__profile *profile, const ouro__tables *tables);
-
-/* What the profile had of them is replaced. false: no memory. */
-bool ouro__tables_threads(ouro__profile *profile, const ouro__tables *tables);
-bool ouro__tables_modules(ouro__profile *profile, const ouro__tables *tables);
-bool ouro__tables_pins(ouro__profile *profile, const ouro__tables *tables);
-
-/* One frame or site. The strings and modules are those of `tables`. */
-void ouro__tables_frame(ouro__profile *profile, const ouro__tables *tables, const ouro__area_frame *from, ouro__pframe *to);
-void ouro__tables_site(ouro__profile *profile, const ouro__tables *tables, const ouro__site *from, bool sampled, ouro__psite *to);
-void ouro__tables_counts(const uint64_t counts[OURO_COUNTERS], bool sampled, ouro__psite *to);
-
 /* In sampling mode, counts stand for 1/256 block. */
 bool ouro__tables_sampled(const ouro__tables *tables);
 ouro__tally ouro__tally_of(uint64_t count, uint64_t bytes, bool sampled);

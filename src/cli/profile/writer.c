@@ -51,14 +51,25 @@ static bool append(ouro__writer *writer, const void *data, size_t size) {
 }
 
 int ouro__writer_open(ouro__writer *writer, const char *path, bool force) {
-  ouro__recording_head head = {OURO_RECORDING_MAGIC, OURO_RECORDING_VERSION, 0};
-  *writer = (ouro__writer){.path = path, .fd = -1};
-  int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (force ? O_TRUNC : O_EXCL), 0666);
-  if (fd < 0) return errno;
-  writer->fd = fd;
+  *writer = (ouro__writer){.path = path};
+  writer->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0666);
+  writer->is_new = writer->fd >= 0;
+  if (writer->fd < 0 && errno == EEXIST && force) writer->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+  if (writer->fd < 0) return errno;
   writer->zstd = ZSTD_createCCtx();
-  if (append(writer, &head, sizeof head)) writer->end = sizeof head;
   return 0;
+}
+
+/* What an overwritten file had is lost only now. A device cannot be cut, and need not be. */
+static bool begin_file(ouro__writer *writer) {
+  ouro__recording_head head = {OURO_RECORDING_MAGIC, OURO_RECORDING_VERSION, 0};
+  if (ftruncate(writer->fd, 0) != 0 && errno != EINVAL) {
+    give_up(writer, errno);
+    return false;
+  }
+  if (!append(writer, &head, sizeof head)) return false;
+  writer->end = sizeof head;
+  return true;
 }
 
 /* Pack `raw` into `chunk`, behind room for the header. Returns what is stored of it. */
@@ -83,13 +94,15 @@ static size_t pack(ouro__writer *writer, uint16_t *codec) {
 
 /* Append what is in `raw` as a chunk of that kind, and empty it. */
 static void end_chunk(ouro__writer *writer, enum ouro__chunk_kind kind) {
+  if (writer->fd < 0) return;
   ouro__chunk header = {.mark = OURO_CHUNK_MARK, .kind = (uint16_t)kind, .raw = (uint32_t)writer->raw.size};
   ouro__bytes_reserve(&writer->raw, 1);
   header.stored = writer->raw.failed ? 0 : (uint32_t)pack(writer, &header.codec);
   if (writer->raw.failed || writer->chunk.failed) {
-    if (writer->fd >= 0) give_up(writer, ENOMEM);
+    give_up(writer, ENOMEM);
     return;
   }
+  if (writer->end == 0 && !begin_file(writer)) return;
   header.check = ouro__chunk_check(&header, writer->chunk.data + sizeof header);
   memcpy(writer->chunk.data, &header, sizeof header);
   ouro__bytes_number(&writer->index, kind);
@@ -159,14 +172,14 @@ static const growing growing_tables[] = {
     {OURO_AREA_FRAMES, OURO_CHUNK_FRAMES, sizeof(ouro__area_frame), put_frame},
     {OURO_AREA_NODES, OURO_CHUNK_NODES, sizeof(ouro__area_node), put_node},
     {OURO_AREA_THREADS, OURO_CHUNK_THREADS, sizeof(ouro__area_thread), put_thread},
-    {OURO_AREA_SITES, OURO_CHUNK_SITES, sizeof(ouro__site), put_site},
 };
+static const growing growing_sites = {OURO_AREA_SITES, OURO_CHUNK_SITES, sizeof(ouro__site), put_site};
 
 /* Entries from `first` on, in chunks. */
 static void put_entries(ouro__writer *writer, const growing *kind, size_t first, size_t count, const char *entries) {
   static const ouro__site zeros; /* the largest of them */
   const void *before = NULL;
-  for (size_t i = 0; i < count; i++) {
+  for (size_t i = 0; i < count && writer->fd >= 0; i++) {
     if (writer->raw.size == 0) {
       ouro__bytes_number(&writer->raw, first + i);
       before = &zeros;
@@ -237,17 +250,32 @@ static bool make_room(ouro__writer *writer, size_t count) {
     give_up(writer, ENOMEM);
     return false;
   }
-  memset(sites + writer->site_room, 0, (room - writer->site_room) * sizeof *sites);
   writer->site_room = room;
   return true;
 }
 
-static void update_counts(ouro__writer *writer, const ouro__area *area) {
-  size_t count = writer->written[OURO_AREA_SITES], last = 0;
-  if (writer->fd < 0 || !make_room(writer, count)) return;
+/* Read all sites; returns how many there are. */
+static size_t read_sites(ouro__writer *writer, const ouro__area *area) {
+  size_t count = area->page.counts[OURO_AREA_SITES];
+  if (!make_room(writer, count)) return 0;
   count = ouro__area_read(area, OURO_AREA_SITES, 0, count, writer->fresh);
+  for (size_t i = 0; i < count; i++) ouro__site_settle_peak(&writer->fresh[i], area->page.peak_mark);
+  return count;
+}
+
+/* What the reader has of a new site: no counts. */
+static void update_sites(ouro__writer *writer, size_t count) {
+  size_t *written = &writer->written[OURO_AREA_SITES];
+  put_entries(writer, &growing_sites, *written, count - *written, (const char *)&writer->fresh[*written]);
+  for (; *written < count; ++*written) {
+    writer->sites[*written] = writer->fresh[*written];
+    memset(writer->sites[*written].counts, 0, sizeof writer->sites[*written].counts);
+  }
+}
+
+static void update_counts(ouro__writer *writer, size_t count) {
+  size_t last = 0;
   for (size_t i = 0; i < count && writer->fd >= 0; i++) {
-    ouro__site_settle_peak(&writer->fresh[i], area->page.peak_mark);
     uint64_t mask = changed(&writer->sites[i], &writer->fresh[i]);
     if (!mask) continue;
     if (writer->raw.size == 0) last = 0;
@@ -257,7 +285,7 @@ static void update_counts(ouro__writer *writer, const ouro__area *area) {
     last = i;
     if (writer->raw.size >= CHUNK_BYTES) end_chunk(writer, OURO_CHUNK_COUNTS);
   }
-  if (writer->raw.size > 0 && writer->fd >= 0) end_chunk(writer, OURO_CHUNK_COUNTS);
+  if (writer->raw.size > 0) end_chunk(writer, OURO_CHUNK_COUNTS);
 }
 
 /* ---------------------------------------------------------------- update */
@@ -283,11 +311,18 @@ static void put_facts(ouro__writer *writer, const ouro__area *area, uint64_t now
   end_chunk(writer, OURO_CHUNK_FACTS);
 }
 
-/* Tracing that was started again has nothing of what it had. */
-static bool began_anew(const ouro__writer *writer, const ouro__area *area) {
+static bool is_same_site(const ouro__site *a, const ouro__site *b) {
+  return a->node == b->node && a->thread == b->thread && a->class_ == b->class_ && a->domain == b->domain && a->type == b->type;
+}
+
+/* Tracing that was started again, or cleared, has nothing of what it had: numbers of sites mean others now. */
+static bool began_anew(const ouro__writer *writer, const ouro__area *area, size_t sites) {
   if (writer->started_ns && writer->started_ns != area->page.started_ns) return true;
   for (int table = 0; table < OURO_AREA_PINS; table++) {
     if (area->page.counts[table] < writer->written[table]) return true;
+  }
+  for (size_t i = 0; i < writer->written[OURO_AREA_SITES]; i++) {
+    if (i >= sites || !is_same_site(&writer->sites[i], &writer->fresh[i])) return true;
   }
   return false;
 }
@@ -295,21 +330,22 @@ static bool began_anew(const ouro__writer *writer, const ouro__area *area) {
 static void reset(ouro__writer *writer) {
   end_chunk(writer, OURO_CHUNK_RESET);
   memset(writer->written, 0, sizeof writer->written);
-  if (writer->site_room) memset(writer->sites, 0, writer->site_room * sizeof *writer->sites);
   writer->pins_ns = 0;
 }
 
 void ouro__writer_update(ouro__writer *writer, const ouro__area *area, uint64_t now_ns, bool ended) {
-  if (writer->fd < 0) return;
   ouro__writer_flush(writer);
-  if (began_anew(writer, area)) reset(writer);
+  size_t sites = writer->fd >= 0 ? read_sites(writer, area) : 0;
+  if (writer->fd >= 0 && began_anew(writer, area, sites)) reset(writer);
+  if (writer->fd < 0) return;
   writer->started_ns = area->page.started_ns;
+  put_facts(writer, area, now_ns, ended);
   update_strings(writer, area);
   for (size_t i = 0; i < sizeof growing_tables / sizeof growing_tables[0]; i++) {
     if (writer->fd >= 0) update_table(writer, area, &growing_tables[i]);
   }
-  update_counts(writer, area);
-  if (writer->fd >= 0) put_facts(writer, area, now_ns, ended);
+  if (writer->fd >= 0) update_sites(writer, sites);
+  update_counts(writer, sites);
 }
 
 /* ---------------------------------------------------------------- the rest */
@@ -402,7 +438,7 @@ static void put_symbols(ouro__writer *writer, const ouro__profile *profile, size
     last = frame;
     if (writer->raw.size >= CHUNK_BYTES) end_chunk(writer, OURO_CHUNK_SYMBOLS);
   }
-  if (writer->raw.size > 0 && writer->fd >= 0) end_chunk(writer, OURO_CHUNK_SYMBOLS);
+  if (writer->raw.size > 0) end_chunk(writer, OURO_CHUNK_SYMBOLS);
 }
 
 static bool any_native(const ouro__tables *tables) {
@@ -433,13 +469,8 @@ static void put_index(ouro__writer *writer) {
   end_chunk(writer, OURO_CHUNK_INDEX);
 }
 
-void ouro__writer_close(ouro__writer *writer) {
-  ouro__writer_flush(writer);
-  if (writer->fd >= 0) put_index(writer);
-  if (writer->fd >= 0 && close(writer->fd) != 0) {
-    ouro__say("cannot write %s: %s", writer->path, strerror(errno));
-  }
-  writer->fd = -1;
+void ouro__writer_drop(ouro__writer *writer) {
+  if (writer->fd >= 0) close(writer->fd);
   ZSTD_freeCCtx(writer->zstd);
   ouro__bytes_free(&writer->raw);
   ouro__bytes_free(&writer->chunk);
@@ -448,4 +479,12 @@ void ouro__writer_close(ouro__writer *writer) {
   free(writer->sites);
   free(writer->fresh);
   *writer = (ouro__writer){.fd = -1, .path = writer->path};
+}
+
+void ouro__writer_close(ouro__writer *writer) {
+  ouro__writer_flush(writer);
+  put_index(writer);
+  if (writer->fd >= 0 && close(writer->fd) != 0) ouro__say("cannot write %s: %s", writer->path, strerror(errno));
+  writer->fd = -1;
+  ouro__writer_drop(writer);
 }

@@ -11,7 +11,8 @@
 typedef struct ouro__writer {
   int fd; /* -1: not open, or given up */
   const char *path; /* owned by the caller */
-  int64_t end;      /* of the last whole chunk */
+  bool is_new;      /* the file was not there before */
+  int64_t end;      /* of the last whole chunk; 0: nothing is written yet */
   struct ZSTD_CCtx_s *zstd;
   ouro__bytes raw, chunk, index, points;
   size_t chunks;
@@ -23,7 +24,8 @@ typedef struct ouro__writer {
   uint64_t point[4];   /* the last one in `points` */
 } ouro__writer;
 
-/* Create the file. Returns 0, or an errno: EEXIST where there is one, unless `force`. */
+/* Create the file, which stays empty, or what it was, until there is something to write. Returns 0, or an errno: EEXIST where there is one,
+ * unless `force`. */
 int ouro__writer_open(ouro__writer *writer, const char *path, bool force);
 
 /* Write what is new in the area, of which the caller has had a look just now. */
@@ -46,5 +48,8 @@ void ouro__writer_symbols(ouro__writer *writer, ouro__area *area);
 
 /* Write the index and close the file. */
 void ouro__writer_close(ouro__writer *writer);
+
+/* Close the file as it is. */
+void ouro__writer_drop(ouro__writer *writer);
 
 #endif

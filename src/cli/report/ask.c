@@ -15,9 +15,27 @@ enum {
 };
 
 enum {
-  OPT_BY = 256, OPT_MEASURE, OPT_LIMIT, OPT_STACKS, OPT_CUMULATIVE, OPT_SNAPSHOT, OPT_INCLUDE, OPT_EXCLUDE, OPT_ALL_FRAMES,
-  OPT_THREAD, OPT_TYPE, OPT_DOMAIN, OPT_MIN_BYTES, OPT_RAW_FRAMES, OPT_PYTHON_ONLY, OPT_FORMAT, OPT_SHARE, OPT_INVERTED,
-  OPT_ARENAS, OPT_OUTPUT, OPT_FORCE,
+  OPT_BY = 256,
+  OPT_MEASURE,
+  OPT_LIMIT,
+  OPT_STACKS,
+  OPT_CUMULATIVE,
+  OPT_SNAPSHOT,
+  OPT_INCLUDE,
+  OPT_EXCLUDE,
+  OPT_ALL_FRAMES,
+  OPT_THREAD,
+  OPT_TYPE,
+  OPT_DOMAIN,
+  OPT_MIN_BYTES,
+  OPT_RAW_FRAMES,
+  OPT_PYTHON_ONLY,
+  OPT_FORMAT,
+  OPT_SHARE,
+  OPT_INVERTED,
+  OPT_ARENAS,
+  OPT_OUTPUT,
+  OPT_FORCE,
 };
 
 static const struct entry {
@@ -27,20 +45,25 @@ static const struct entry {
 } table[] = {
     {"by", "KEY", "line (the default), function, file, type, thread, class, domain or stack", OPT_BY, ROWS},
     {"by", "KEY", "line (the default) or function", OPT_BY, TREES},
-    {"measure", "WHAT", "live (the default), peak, total, temporary or end", OPT_MEASURE, MEASURED},
+    {"measure", "WHAT",
+     "live, peak, total, temporary, or end: live when the program began to end; end is the default for one that\n"
+     "                        has ended, otherwise live",
+     OPT_MEASURE, MEASURED},
     {"cumulative", NULL, "count a block for every line on its stack, not only the one that made it", OPT_CUMULATIVE,
      OURO_ASK_REPORT | OURO_ASK_DIFF},
     {"limit", "N", "show N rows (10); 0: all", OPT_LIMIT, ROWS},
     {"stacks", "N", "show the stacks of the first N rows", OPT_STACKS, ROWS},
     {"snapshot", "WHICH", "of that snapshot: a number, or a time such as 12.5s", OPT_SNAPSHOT, OURO_ASK_REPORT | TREES},
-    {"include", "PATTERN", "only what was made in files that match, such as '*/app/*' or 'cache.py:12'", OPT_INCLUDE, EVERY},
+    {"include", "PATTERN", "only what was made in files that match, such as '*/app/*' or 'cache.py:12'", OPT_INCLUDE,
+     EVERY},
     {"exclude", "PATTERN", "without what was made in files that match", OPT_EXCLUDE, EVERY},
     {"all-frames", NULL, "patterns look at the whole stack, not only at its most recent frame", OPT_ALL_FRAMES, EVERY},
     {"thread", "NAME", "only that thread: a pattern of its name, or its number", OPT_THREAD, EVERY},
     {"type", "NAME", "only objects of types that match", OPT_TYPE, EVERY},
     {"domain", "NAME", "only malloc, raw, mem or obj (Python's three), ouro_malloc or object", OPT_DOMAIN, EVERY},
     {"min-bytes", "SIZE", "without rows of fewer bytes", OPT_MIN_BYTES, ROWS},
-    {"raw-frames", NULL, "stacks begin where they do, be it in malloc, operator new or the C library", OPT_RAW_FRAMES, EVERY},
+    {"raw-frames", NULL, "stacks begin where they do, be it in malloc, operator new or the C library", OPT_RAW_FRAMES,
+     EVERY},
     {"python-only", NULL, "stacks have no native frames", OPT_PYTHON_ONLY, EVERY},
     {"share", "PERCENT", "cut off what is smaller (1)", OPT_SHARE, OURO_ASK_TREE},
     {"inverted", NULL, "from the lines that allocate to their callers", OPT_INVERTED, TREES},
@@ -69,7 +92,8 @@ static int help(const ouro__ask_about *about) {
              table[i].value ? table[i].value : "");
     printf("  %-20s  %s\n", name, table[i].help);
   }
-  puts("\nSizes: 10kB is 10,000 bytes, 10KiB and 10k are 10,240.\nExit status: 0; 2 for wrong usage or a file that cannot be read.");
+  puts("\nSizes: 10kB is 10,000 bytes, 10KiB and 10k are 10,240.\nExit status: 0; 2 for wrong usage or a file that "
+       "cannot be read.");
   return 0;
 }
 
@@ -231,7 +255,7 @@ static int unknown_option(const ouro__ask_about *about, int result, const char *
 
 static int check(const ouro__ask *ask, const ouro__ask_about *about, unsigned names) {
   if (names < about->least || names > about->most) {
-    const char *what = about->most == 1 ? "one recording or process"
+    const char *what = about->most == 1   ? "one recording or process"
                        : about->most == 2 ? "one or two recordings"
                                           : "a recording or process";
     ouro__say("name %s; ouro %s --help says more", what, word_of(about->command));
@@ -259,14 +283,21 @@ static int load(ouro__ask *ask, char **names, unsigned count) {
     }
     if (ask->snapshot && !ouro__source_choose(source, ask->snapshot)) return OURO_EXIT_USAGE;
     if (source->at && ask->measure_given && ask->wish.measure != OURO_MEASURE_LIVE) {
-      ouro__say("a snapshot has what was live at its time: leave out --measure %s", ouro__measure_words[ask->wish.measure]);
+      ouro__say("a snapshot has what was live at its time: leave out --measure %s",
+                ouro__measure_words[ask->wish.measure]);
       return OURO_EXIT_USAGE;
     }
   }
   return -1;
 }
 
-int ouro__ask_read(ouro__ask *ask, const ouro__ask_about *about, int argc, char **argv) {
+/* What an interpreter leaves behind when it has taken down all else is seldom what somebody wants to know. */
+static void choose_measure(ouro__ask *ask) {
+  const ouro__source *first = &ask->sources[0];
+  if (!ask->measure_given && !first->at && first->profile->end_seconds >= 0) ask->wish.measure = OURO_MEASURE_END;
+}
+
+static int read_all(ouro__ask *ask, const ouro__ask_about *about, int argc, char **argv) {
   struct option options[ENTRIES + 1];
   *ask = (ouro__ask){.wish = {.domain = -1}, .limit = 0, .share = 0.01};
   options_for(about->command, options);
@@ -274,13 +305,22 @@ int ouro__ask_read(ouro__ask *ask, const ouro__ask_about *about, int argc, char 
   optind = 0; /* begin anew */
   const char *letters = about->command == OURO_ASK_FLAME ? ":ho:" : ":h";
   for (int option; (option = getopt_long(argc + 1, argv - 1, letters, options, NULL)) != -1;) {
-    int result = option == '?' || option == ':' ? unknown_option(about, option, argv[optind - 2]) : read_option(ask, option, about);
+    int result = option == '?' || option == ':' ? unknown_option(about, option, argv[optind - 2])
+                                                : read_option(ask, option, about);
     if (result >= 0) return result;
   }
   if (ask->limit == 0) ask->limit = ask->format == OURO_FORMAT_TEXT ? 10 : SIZE_MAX;
   unsigned names = (unsigned)(argc + 1 - optind);
   int result = check(ask, about, names);
-  return result >= 0 ? result : load(ask, argv - 1 + optind, names);
+  if (result < 0) result = load(ask, argv - 1 + optind, names);
+  if (result < 0) choose_measure(ask);
+  return result;
+}
+
+int ouro__ask_read(ouro__ask *ask, const ouro__ask_about *about, int argc, char **argv) {
+  int result = read_all(ask, about, argc, argv);
+  if (result >= 0) ouro__ask_free(ask);
+  return result;
 }
 
 void ouro__ask_free(ouro__ask *ask) {

@@ -20,11 +20,11 @@ enum {
 typedef struct ouro__ask {
   ouro__wish wish;
   ouro__format format;
-  size_t limit;          /* rows; SIZE_MAX: all */
-  size_t stacks;         /* of so many rows the stack is shown */
-  const char *snapshot;  /* number or time; NULL: none */
-  const char *output;    /* file; NULL: stdout */
-  double share;          /* what is smaller is cut off; 0.01: 1 % */
+  size_t limit;         /* rows; SIZE_MAX: all */
+  size_t stacks;        /* of so many rows the stack is shown */
+  const char *snapshot; /* number or time; NULL: none */
+  const char *output;   /* file; NULL: stdout */
+  double share;         /* what is smaller is cut off; 0.01: 1 % */
   bool force, inverted, arenas;
   bool measure_given;
   ouro__source *sources; /* as named, in order */
@@ -33,9 +33,9 @@ typedef struct ouro__ask {
 
 /* A command, for ouro__ask_read. */
 typedef struct ouro__ask_about {
-  unsigned command;            /* one of OURO_ASK_ */
-  const char *help;            /* what `--help` says before the options */
-  unsigned least, most;        /* names */
+  unsigned command;     /* one of OURO_ASK_ */
+  const char *help;     /* what `--help` says before the options */
+  unsigned least, most; /* names */
 } ouro__ask_about;
 
 /* Read the arguments and load what they name. Returns -1 to go on, or the status to exit with: the user was told why, or was helped. */

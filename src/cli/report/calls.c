@@ -23,7 +23,7 @@ static void add_source(ouro__calls *calls, const ouro__wish *wish, const ouro__s
   calls->own = ouro__resized_or_end(calls->own, now, sizeof *calls->own);
   memset(calls->own + before, 0, (now - before) * sizeof *calls->own);
   for (size_t i = 0; i < profile->site_count; i++) {
-    uint32_t node = profile->sites[i].node, stack = node < profile->node_count ? stack_of[node] : 0;
+    uint32_t stack = ouro__stack_of_site(stack_of, profile, i);
     if (passes[stack] && ouro__filter_site(wish, profile, &profile->sites[i])) {
       add(&calls->own[stack], ouro__site_tally(source, i, wish->measure));
     }

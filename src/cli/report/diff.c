@@ -15,7 +15,8 @@ static const ouro__ask_about about = {
     .help = "usage: ouro diff [options] FILE|PID[@SNAPSHOT] FILE|PID[@SNAPSHOT]\n"
             "       ouro diff [options] FILE|PID\n"
             "\n"
-            "Say which lines grew, and which shrank. A snapshot is a number or a time: run.ouro@3, run.ouro@12.5s. With one FILE,\n"
+            "Say which lines grew, and which shrank. A snapshot is a number or a time: run.ouro@3, run.ouro@12.5s. "
+            "With one FILE,\n"
             "between its first snapshot and its last.\n",
 };
 
@@ -25,7 +26,8 @@ static void name_of(const ouro__source *source, char text[256]) {
   ouro__words time;
   int length = snprintf(text, 256, "%s", ouro__path_name(source->profile->source));
   if (!source->snapshot || length >= 256) return;
-  snprintf(text + length, 256 - (size_t)length, "@%zu (%s)", (size_t)(source->snapshot - source->profile->snapshots) + 1,
+  snprintf(text + length, 256 - (size_t)length, "@%zu (%s)",
+           (size_t)(source->snapshot - source->profile->snapshots) + 1,
            ouro__words_seconds(&time, source->snapshot->seconds));
 }
 
@@ -74,7 +76,8 @@ static void total_line(const ouro__query *query, FILE *out) {
 static void row_line(const ouro__query *query, const ouro__row *row, bool sampled, FILE *out) {
   ouro__show_words growth, count, now, error;
   char name[OURO_SHOW_NAME];
-  fprintf(out, " %11s %11s", ouro__show_growth(&growth, ouro__row_growth(row)), ouro__show_bytes(&now, row->side[1].bytes));
+  fprintf(out, " %11s %11s", ouro__show_growth(&growth, ouro__row_growth(row)),
+          ouro__show_bytes(&now, row->side[1].bytes));
   if (sampled) fprintf(out, " %10s", ouro__show_bytes(&error, (int64_t)sqrt(row->variance)));
   fprintf(out, " %13s  ", ouro__show_count_growth(&count, row->side[1].count - row->side[0].count));
   ouro__show_fit(ouro__show_key(query, row, name, true), OURO_SHOW_WIDTH - 40 - (sampled ? 11 : 0), out);
@@ -89,7 +92,8 @@ static void text_diff(const ouro__ask *ask, const ouro__query *query, const ouro
   snprintf(title, sizeof title, "ouro diff: %s against %s, by %s", b, a, ouro__by_words[ask->wish.by]);
   ouro__show_rule(title, out);
   total_line(query, out);
-  fprintf(out, " %11s %11s%s %13s  %s\n", "growth", "now", sampled ? "        +/-" : "", "blocks", ouro__show_key_title(&ask->wish));
+  fprintf(out, " %11s %11s%s %13s  %s\n", "growth", "now", sampled ? "        +/-" : "", "blocks",
+          ouro__show_key_title(&ask->wish));
   for (size_t i = 0; i < shown; i++) {
     row_line(query, &query->rows[i], sampled, out);
     if (i < ask->stacks || ask->wish.by == OURO_BY_STACK) ouro__show_stack(&query->stacks, query->rows[i].stack, out);
@@ -153,7 +157,8 @@ static void compare(const ouro__ask *ask, const ouro__source *sides) {
   ouro__query_add(&query, &sides[0], 0);
   ouro__query_add(&query, &sides[1], 1);
   ouro__query_sort(&query, true);
-  void (*const writers[])(const ouro__ask *, const ouro__query *, const ouro__source *, FILE *) = {text_diff, json_diff, csv_diff};
+  void (*const writers[])(const ouro__ask *, const ouro__query *, const ouro__source *, FILE *) = {text_diff, json_diff,
+                                                                                                   csv_diff};
   writers[ask->format](ask, &query, sides, stdout);
   ouro__query_free(&query);
 }

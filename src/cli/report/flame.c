@@ -20,7 +20,8 @@ static const ouro__ask_about about = {
     .most = UINT_MAX,
     .help = "usage: ouro flame [options] FILE|PID[@SNAPSHOT]... -o GRAPH.svg\n"
             "\n"
-            "Draw what was allocated as a flame graph: an SVG file for a browser. Without -o it goes to stdout, where that is no\n"
+            "Draw what was allocated as a flame graph: an SVG file for a browser. Without -o it goes to stdout, where "
+            "that is no\n"
             "terminal.\n",
 };
 
@@ -40,7 +41,11 @@ static void xml(const char *text, FILE *out) {
   while (*text) {
     unsigned length = ouro__utf8_length(text);
     unsigned char byte = (unsigned char)*text;
-    const char *entity = byte == '<' ? "&lt;" : byte == '>' ? "&gt;" : byte == '&' ? "&amp;" : byte == '"' ? "&quot;" : NULL;
+    const char *entity = byte == '<'   ? "&lt;"
+                         : byte == '>' ? "&gt;"
+                         : byte == '&' ? "&amp;"
+                         : byte == '"' ? "&quot;"
+                                       : NULL;
     if (length == 0 || byte < ' ' || byte == 127)
       fputc('?', out);
     else if (entity)
@@ -82,15 +87,18 @@ static void colour(const ouro__place *place, const char *name, char text[16]) {
     snprintf(text, 16, "#%02x%02x%02x", 220 + a / 4, 150 + b, 80 + a);
 }
 
-static void rectangle(const graph *it, double x, double width, unsigned row, const char *name, const char *fill, ouro__tally tally) {
+static void rectangle(const graph *it, double x, double width, unsigned row, const char *name, const char *fill,
+                      ouro__tally tally) {
   ouro__show_words bytes, count, share;
   char label[OURO_SHOW_NAME];
   double y = TOP + (double)row * ROW, pixels = width * WIDTH;
   fprintf(it->out, "<g data-x=\"%.6f\" data-w=\"%.6f\"><title>", x, width);
   xml(name, it->out);
   fprintf(it->out, "\n%s, %s, %s blocks</title>", ouro__show_bytes(&bytes, tally.bytes),
-          ouro__show_share(&share, (double)tally.bytes, (double)it->calls->total[0].bytes), ouro__show_count(&count, tally.count));
-  fprintf(it->out, "<rect x=\"%.1f\" y=\"%.0f\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>", x * WIDTH, y, pixels, ROW - 1, fill);
+          ouro__show_share(&share, (double)tally.bytes, (double)it->calls->total[0].bytes),
+          ouro__show_count(&count, tally.count));
+  fprintf(it->out, "<rect x=\"%.1f\" y=\"%.0f\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>", x * WIDTH, y, pixels,
+          ROW - 1, fill);
   fprintf(it->out, "<text x=\"%.1f\" y=\"%.0f\">", x * WIDTH + 3, y + ROW - 5);
   if (pixels > 4 * LETTER) {
     snprintf(label, sizeof label, "%s", name);

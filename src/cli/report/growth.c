@@ -8,7 +8,8 @@
 static const double start_up = 0.1; /* of the time */
 
 typedef struct watched {
-  ouro__tally first, before, now; /* at the first snapshot, the one before, and so far */
+  ouro__tally first, now; /* at the first snapshot, and so far */
+  int64_t before, begun;  /* bytes at the snapshot before, and when this interval began */
   uint32_t times;
   bool shrank, touched;
 } watched;
@@ -47,24 +48,37 @@ static void apply(watch *all, const ouro__pchange *change) {
 static void look(watch *all) {
   for (size_t i = 0; i < all->touched_count; i++) {
     watched *row = &all->rows[all->touched[i]];
-    if (row->now.bytes > row->before.bytes) row->times++;
-    if (row->now.bytes < row->before.bytes) row->shrank = true;
-    row->before = row->now;
+    if (row->now.bytes < row->before) row->shrank = true;
+    row->before = row->now.bytes;
     row->touched = false;
   }
   all->touched_count = 0;
+}
+
+static void end_interval(watch *all) {
+  for (size_t i = 0; i < all->row_count; i++) {
+    watched *row = &all->rows[i];
+    row->times += row->now.bytes > row->begun;
+    row->begun = row->now.bytes;
+  }
 }
 
 static void begin(watch *all) {
   for (size_t i = 0; i < all->row_count; i++) {
     watched *row = &all->rows[i];
-    row->first = row->before = row->now;
+    row->first = row->now;
+    row->before = row->begun = row->now.bytes;
     row->touched = false;
   }
   all->touched_count = 0;
 }
 
-static void go_through(watch *all, const ouro__profile *profile, size_t from, size_t to) {
+/* Whether an interval ends with snapshot `number` of the `steps` after the first. */
+static bool is_end(size_t number, size_t steps, size_t intervals) {
+  return number * intervals / steps != (number - 1) * intervals / steps;
+}
+
+static void go_through(watch *all, const ouro__profile *profile, size_t from, size_t to, size_t intervals) {
   for (size_t i = 0; i < to; i++) {
     const ouro__psnapshot *snapshot = &profile->snapshots[i];
     for (size_t j = 0; j < snapshot->change_count; j++) {
@@ -72,6 +86,7 @@ static void go_through(watch *all, const ouro__profile *profile, size_t from, si
     }
     if (i == from) begin(all);
     if (i > from) look(all);
+    if (i > from && is_end(i - from, to - from - 1, intervals)) end_interval(all);
   }
 }
 
@@ -91,7 +106,8 @@ static void collect(ouro__growth *growth, const watch *all) {
     const watched *row = &all->rows[i];
     if (!grew(row, growth->intervals)) continue;
     OURO_ROOM_FOR_ONE(growth->rows, growth->row_count);
-    growth->rows[growth->row_count++] = (ouro__growth_row){.row = i, .first = row->first, .last = row->now, .times = row->times};
+    growth->rows[growth->row_count++] =
+        (ouro__growth_row){.row = i, .first = row->first, .last = row->now, .times = row->times};
   }
   if (growth->row_count) qsort(growth->rows, growth->row_count, sizeof *growth->rows, fastest_first);
 }
@@ -101,13 +117,14 @@ void ouro__growth_find(ouro__growth *growth, ouro__query *query, const ouro__pro
   *growth = (ouro__growth){0};
   choose(profile, &from, &to);
   if (to - from < 2) return;
-  growth->intervals = to - from - 1;
+  growth->intervals = to - from - 1 < OURO_GROWTH_INTERVALS ? to - from - 1 : OURO_GROWTH_INTERVALS;
   growth->seconds = profile->snapshots[to - 1].seconds - profile->snapshots[from].seconds;
-  watch all = {.row_of = ouro__query_rows(query, profile), .row_count = query->row_count};
+  watch all = {.row_of = ouro__query_rows(query, profile)};
+  all.row_count = query->row_count;
   all.rows = ouro__zeroed_or_end(all.row_count, sizeof *all.rows);
   all.live = ouro__zeroed_or_end(profile->site_count, sizeof *all.live);
   all.touched = ouro__zeroed_or_end(all.row_count, sizeof *all.touched);
-  go_through(&all, profile, from, to);
+  go_through(&all, profile, from, to, growth->intervals);
   collect(growth, &all);
   free(all.rows);
   free(all.row_of);

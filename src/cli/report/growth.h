@@ -2,13 +2,14 @@
  *
  * Looked at are the snapshots after the first tenth of the time, in which programs build what they keep, and up to the end of the program
  * proper: what an interpreter takes down when it ends says nothing. A row GREW when it never had fewer bytes than at the snapshot before,
- * had more in at least half of the intervals, and did so three times at least. */
+ * had more in at least half of the intervals, and did so three times at least. The intervals are those between the snapshots; where there
+ * are more than OURO_GROWTH_INTERVALS, several together are one, so that a slow leak is found however often snapshots are taken. */
 #ifndef OURO_CLI_REPORT_GROWTH_H
 #define OURO_CLI_REPORT_GROWTH_H
 
 #include "cli/report/query.h"
 
-enum { OURO_GROWTH_LEAST = 3 }; /* times */
+enum { OURO_GROWTH_LEAST = 3 /* times */, OURO_GROWTH_INTERVALS = 20 };
 
 typedef struct ouro__growth_row {
   uint32_t row; /* of the query */

@@ -14,7 +14,8 @@ static const ouro__ask_about about = {
     .most = 1,
     .help = "usage: ouro leaks [options] FILE|PID\n"
             "\n"
-            "Say what was still live when the program, or its interpreter, began to end, and which lines only grew from one\n"
+            "Say what was still live when the program, or its interpreter, began to end, and which lines only grew "
+            "from one\n"
             "snapshot to the next.\n",
 };
 
@@ -34,15 +35,17 @@ static const char *end_title(const ouro__profile *profile) {
 }
 
 static void stack_of(const leaks *all, const ouro__query *query, const ouro__row *row, size_t number, FILE *out) {
-  if (number < all->ask->stacks || all->ask->wish.by == OURO_BY_STACK) ouro__show_stack(&query->stacks, row->stack, out);
+  if (number < all->ask->stacks || all->ask->wish.by == OURO_BY_STACK)
+    ouro__show_stack(&query->stacks, row->stack, out);
 }
 
 static void end_text(const leaks *all, FILE *out) {
   ouro__show_words bytes, share, count;
   char title[160], name[OURO_SHOW_NAME];
   const ouro__query *query = &all->end;
-  snprintf(title, sizeof title, "%s, by %s: %s in %s blocks", end_title(all->profile), ouro__by_words[all->ask->wish.by],
-           ouro__show_bytes(&bytes, query->passed[1].bytes), ouro__show_count(&count, query->passed[1].count));
+  snprintf(title, sizeof title, "%s, by %s: %s in %s blocks", end_title(all->profile),
+           ouro__by_words[all->ask->wish.by], ouro__show_bytes(&bytes, query->passed[1].bytes),
+           ouro__show_count(&count, query->passed[1].count));
   ouro__show_rule(title, out);
   fprintf(out, " %10s %7s %12s  %s\n", "bytes", "share", "blocks", ouro__show_key_title(&all->ask->wish));
   for (size_t i = 0; i < query->row_count && i < all->ask->limit; i++) {
@@ -61,7 +64,8 @@ static void grew_line(const leaks *all, const ouro__growth_row *grown, FILE *out
   char name[OURO_SHOW_NAME], times[48];
   snprintf(times, sizeof times, "%" PRIu32 "/%zu", grown->times, all->growth.intervals);
   fprintf(out, " %10s %10s %10s %12s %9s  ", ouro__show_growth(&growth, grown->last.bytes - grown->first.bytes),
-          ouro__show_bytes(&rate, (int64_t)ouro__growth_per_minute(&all->growth, grown)), ouro__show_bytes(&now, grown->last.bytes),
+          ouro__show_bytes(&rate, (int64_t)ouro__growth_per_minute(&all->growth, grown)),
+          ouro__show_bytes(&now, grown->last.bytes),
           ouro__show_count_growth(&count, grown->last.count - grown->first.count), times);
   ouro__show_fit(ouro__show_key(&all->grew, &all->grew.rows[grown->row], name, true), OURO_SHOW_WIDTH - 58, out);
 }
@@ -75,14 +79,15 @@ static void grew_text(const leaks *all, FILE *out) {
             all->growth.intervals ? all->growth.intervals + 1 : 0);
     return;
   }
-  snprintf(title, sizeof title, "what only grew, by %s, in %s and %zu snapshots", ouro__by_words[all->ask->wish.by],
-           ouro__words_seconds(&time, all->growth.seconds), all->growth.intervals + 1);
+  snprintf(title, sizeof title, "what only grew, by %s, in %s", ouro__by_words[all->ask->wish.by],
+           ouro__words_seconds(&time, all->growth.seconds));
   ouro__show_rule(title, out);
   if (all->growth.row_count == 0) {
     fputs(" nothing\n", out);
     return;
   }
-  fprintf(out, " %10s %10s %10s %12s %9s  %s\n", "growth", "a minute", "now", "blocks", "grew", ouro__show_key_title(&all->ask->wish));
+  fprintf(out, " %10s %10s %10s %12s %9s  %s\n", "growth", "a minute", "now", "blocks", "grew",
+          ouro__show_key_title(&all->ask->wish));
   for (size_t i = 0; i < all->growth.row_count && i < all->ask->limit; i++) {
     grew_line(all, &all->growth.rows[i], out);
     stack_of(all, &all->grew, &all->grew.rows[all->growth.rows[i].row], i, out);

@@ -19,13 +19,15 @@ static const ouro__ask_about about = {
     .most = 1,
     .help = "usage: ouro pins [options] FILE|PID\n"
             "\n"
-            "Say which lines keep memory from going back to the system although most of it is free: their blocks lie in pages and\n"
+            "Say which lines keep memory from going back to the system although most of it is free: their blocks lie "
+            "in pages and\n"
             "arenas that hold little else.\n",
 };
 
-enum { PAGE = 4096, CULPRITS = 2 };
+enum { PAGE = 4096, CULPRITS = 2, GUILTY_MOST = 10 };
 
-static const double most_of_it = 0.95; /* the first line of the report names as many lines as keep this share */
+static const double most_of_it =
+    0.95; /* the report speaks of the lines that keep this share, or of the first GUILTY_MOST */
 
 /* ---------------------------------------------------------------- sums */
 
@@ -54,11 +56,11 @@ typedef struct pins {
   const ouro__ask *ask;
   const ouro__profile *profile;
   ouro__query query;
-  pin_row *rows;   /* one for each row of the query, then sorted */
+  pin_row *rows; /* one for each row of the query, then sorted */
   size_t row_count;
   arena_row *arenas;
   size_t arena_count;
-  part *parts;     /* by arena */
+  part *parts; /* by arena */
   size_t part_count;
   uint64_t bytes, kept, held, blocks;
 } pins;
@@ -79,7 +81,8 @@ static ouro__ppin **sorted_pins(const ouro__profile *profile) {
 }
 
 static arena_row *arena_of(pins *all, uint64_t address) {
-  if (all->arena_count && all->arenas[all->arena_count - 1].address == address) return &all->arenas[all->arena_count - 1];
+  if (all->arena_count && all->arenas[all->arena_count - 1].address == address)
+    return &all->arenas[all->arena_count - 1];
   OURO_ROOM_FOR_ONE(all->arenas, all->arena_count);
   all->arenas[all->arena_count] = (arena_row){.address = address, .first_part = all->part_count};
   return &all->arenas[all->arena_count++];
@@ -96,7 +99,7 @@ static void add_to_row(pin_row *row, const ouro__ppin *pin, uint32_t arena_numbe
   row->bytes += pin->bytes;
   row->kept += pin->kept;
   row->sole += pin->sole;
-  if (pin->arena && row->last_arena != arena_number + 1) row->arenas++;
+  if (row->last_arena != arena_number + 1) row->arenas++;
   row->last_arena = arena_number + 1;
   add_age(row, pin);
 }
@@ -116,7 +119,9 @@ static void add_to_part(pins *all, arena_row *arena, uint32_t row, const ouro__p
   one->sole += pin->sole;
 }
 
+/* Large blocks are left out: they keep at most the rest of a page each, and go back when they are freed. */
 static void add_pin(pins *all, const ouro__ppin *pin, uint32_t row, size_t *part_of) {
+  if (!pin->arena) return;
   arena_row *arena = arena_of(all, pin->arena);
   if (is_whole(pin)) {
     arena->held = (uint64_t)pin->held_pages * PAGE;
@@ -135,10 +140,10 @@ static void add_pin(pins *all, const ouro__ppin *pin, uint32_t row, size_t *part
   add_to_part(all, arena, row, pin, part_of);
 }
 
-/* The row of what was not traced is not one of the query's sites: it is called by its own name. */
-static void name_untraced(pins *all, const uint32_t *row_of, size_t site_count) {
-  if (site_count == 0 || row_of[0] == UINT32_MAX || all->profile->sites[0].node != 0 || all->ask->wish.by > OURO_BY_FILE) return;
-  ouro__place *key = &all->query.keys.list[all->query.rows[row_of[0]].key];
+/* Site 0 has blocks here that it never counted. */
+static void name_untraced(pins *all, uint32_t row) {
+  if (row == UINT32_MAX || all->ask->wish.by > OURO_BY_FILE) return;
+  ouro__place *key = &all->query.keys.list[all->query.rows[row].key];
   if (!key->kind) key->function = "(not traced, or older than the trace)";
 }
 
@@ -154,7 +159,7 @@ static void sum_up(pins *all) {
     uint32_t site = sorted[i]->site;
     add_pin(all, sorted[i], site < profile->site_count ? row_of[site] : UINT32_MAX, part_of);
   }
-  name_untraced(all, row_of, profile->site_count);
+  if (profile->site_count) name_untraced(all, row_of[0]);
   free(sorted);
   free(part_of);
   free(row_of);
@@ -189,26 +194,22 @@ static void sort_up(pins *all) {
     if (all->rows[i].blocks && all->rows[i].kept >= all->ask->wish.least_bytes) all->rows[kept++] = all->rows[i];
   }
   all->row_count = kept;
-  qsort(all->rows, kept, sizeof *all->rows, by_kept);
+  if (kept) qsort(all->rows, kept, sizeof *all->rows, by_kept);
   for (size_t i = 0; i < all->arena_count; i++) {
-    qsort(all->parts + all->arenas[i].first_part, all->arenas[i].part_count, sizeof *all->parts, parts_by_kept);
+    part *first = all->parts + all->arenas[i].first_part;
+    if (all->arenas[i].part_count) qsort(first, all->arenas[i].part_count, sizeof *first, parts_by_kept);
   }
-  qsort(all->arenas, all->arena_count, sizeof *all->arenas, arenas_by_kept);
-}
-
-static size_t real_arenas(const pins *all) {
-  size_t count = 0;
-  for (size_t i = 0; i < all->arena_count; i++) count += all->arenas[i].address != 0;
-  return count;
+  if (all->arena_count) qsort(all->arenas, all->arena_count, sizeof *all->arenas, arenas_by_kept);
 }
 
 /* ---------------------------------------------------------------- what would go back */
 
-/* How many of the first rows keep most of it. */
+/* How many of the first rows keep most of it, or as much as so few can. */
 static size_t guilty(const pins *all) {
   uint64_t sum = 0;
   size_t count = 0;
-  while (count < all->row_count && (double)sum < most_of_it * (double)all->kept) sum += all->rows[count++].kept;
+  while (count < all->row_count && count < GUILTY_MOST && (double)sum < most_of_it * (double)all->kept)
+    sum += all->rows[count++].kept;
   return count;
 }
 
@@ -247,47 +248,60 @@ static const char *row_name(const pins *all, uint32_t row, char name[OURO_SHOW_N
 
 static const char *lines_word(const pins *all, size_t count) {
   static const char *const one[OURO_BYS] = {"line", "function", "file", "type", "thread", "size", "domain", "stack"};
-  static const char *const many[OURO_BYS] = {"lines", "functions", "files", "types", "threads", "sizes", "domains", "stacks"};
+  static const char *const many[OURO_BYS] = {"lines",   "functions", "files",   "types",
+                                             "threads", "sizes",     "domains", "stacks"};
   return (count == 1 ? one : many)[all->ask->wish.by];
 }
 
 static void answer(const pins *all, FILE *out) {
   ouro__show_words held, kept, bytes, share, back;
-  size_t arenas = real_arenas(all), count = guilty(all);
-  fprintf(out, " %zu arena%s hold%s %s that cannot go back, %s of it unused: live blocks fill %s.\n", arenas,
+  size_t arenas = all->arena_count, count = guilty(all);
+  fprintf(out, " %zu arena%s hold%s %s that cannot go back: live blocks fill %s of it, %s is unused.\n", arenas,
           arenas == 1 ? "" : "s", arenas == 1 ? "s" : "", ouro__show_bytes(&held, (int64_t)all->held),
-          ouro__show_bytes(&kept, (int64_t)all->kept), ouro__show_bytes(&bytes, (int64_t)all->bytes));
+          ouro__show_bytes(&bytes, (int64_t)all->bytes), ouro__show_bytes(&kept, (int64_t)all->kept));
   if (count == 0) return;
-  fprintf(out, " %zu %s keep%s %s of what is unused; without their blocks at least %s would go back.\n", count,
+  fprintf(out, " %zu %s keep%s %s of what is unused; without %s blocks at least %s would go back.\n", count,
           lines_word(all, count), count == 1 ? "s" : "",
-          ouro__show_share(&share, (double)kept_by(all, count), (double)all->kept),
+          ouro__show_share(&share, (double)kept_by(all, count), (double)all->kept), count == 1 ? "its" : "their",
           ouro__show_bytes(&back, (int64_t)back_without(all, count)));
 }
 
-static const char *age_words(const pin_row *row, char text[64]) {
-  ouro__words oldest, youngest;
-  if (row->oldest < 0) return "";
-  ouro__words_seconds(&oldest, row->oldest);
-  ouro__words_seconds(&youngest, row->youngest);
-  if (strcmp(oldest.text, youngest.text) == 0)
-    snprintf(text, 64, "%s", oldest.text);
+/* A number of the largest unit of which it has one. Returns the unit. */
+static const char *short_time(double seconds, char text[16]) {
+  if (seconds < 10)
+    snprintf(text, 16, "%.1f", seconds);
+  else if (seconds < 120)
+    snprintf(text, 16, "%.0f", seconds);
   else
-    snprintf(text, 64, "%s-%s", youngest.text, oldest.text);
+    snprintf(text, 16, "%.0f", seconds < 7200 ? seconds / 60 : seconds / 3600);
+  return seconds < 120 ? "s" : seconds < 7200 ? "min" : "h";
+}
+
+/* "0.1-1.5 s", "3 s-12 min" */
+static const char *age_words(const pin_row *row, char text[64]) {
+  char youngest[16], oldest[16];
+  if (row->oldest < 0) return "";
+  const char *from = short_time(row->youngest, youngest), *to = short_time(row->oldest, oldest);
+  if (strcmp(from, to) != 0)
+    snprintf(text, 64, "%s %s-%s %s", youngest, from, oldest, to);
+  else if (strcmp(youngest, oldest) != 0)
+    snprintf(text, 64, "%s-%s %s", youngest, oldest, to);
+  else
+    snprintf(text, 64, "%s %s", oldest, to);
   return text;
 }
 
 static void row_line(const pins *all, const pin_row *row, FILE *out) {
-  ouro__show_words kept, share, bytes, sole, blocks;
+  ouro__show_words kept, bytes, sole, blocks;
   char name[OURO_SHOW_NAME], age[64];
-  fprintf(out, " %9s %7s %9s %9s %10s %6" PRIu32 "  %-15s ", ouro__show_bytes(&kept, (int64_t)row->kept),
-          ouro__show_share(&share, (double)row->kept, (double)all->kept), ouro__show_bytes(&sole, (int64_t)row->sole),
-          ouro__show_bytes(&bytes, (int64_t)row->bytes), ouro__show_count(&blocks, (int64_t)row->blocks), row->arenas,
-          age_words(row, age));
-  ouro__show_fit(row_name(all, row->row, name), OURO_SHOW_WIDTH - 74, out);
+  fprintf(out, " %9s %9s %9s %9s %6" PRIu32 "  %-12s ", ouro__show_bytes(&kept, (int64_t)row->kept),
+          ouro__show_bytes(&sole, (int64_t)row->sole), ouro__show_bytes(&bytes, (int64_t)row->bytes),
+          ouro__show_count(&blocks, (int64_t)row->blocks), row->arenas, age_words(row, age));
+  ouro__show_fit(row_name(all, row->row, name), OURO_SHOW_WIDTH - 62, out);
 }
 
 static void lines_text(const pins *all, FILE *out) {
-  fprintf(out, " %9s %7s %9s %9s %10s %6s  %-15s %s\n", "kept", "share", "sole", "in use", "blocks", "arenas", "age",
+  fprintf(out, " %9s %9s %9s %9s %6s  %-12s %s\n", "kept", "sole", "in use", "blocks", "arenas", "age",
           ouro__show_key_title(&all->ask->wish));
   for (size_t i = 0; i < all->row_count && i < all->ask->limit; i++) {
     row_line(all, &all->rows[i], out);
@@ -299,11 +313,11 @@ static void lines_text(const pins *all, FILE *out) {
 
 static void arena_line(const pins *all, const arena_row *arena, FILE *out) {
   ouro__show_words held, bytes, kept, fill, share;
-  char address[32] = "large blocks", name[OURO_SHOW_NAME];
-  if (arena->address) snprintf(address, sizeof address, "%#" PRIx64, arena->address);
-  fprintf(out, " %-14s %9s %9s %7s %9s  ", address, ouro__show_bytes(&held, (int64_t)arena->held),
+  char name[OURO_SHOW_NAME];
+  fprintf(out, " %#-14" PRIx64 " %9s %9s %7s %9s  ", arena->address, ouro__show_bytes(&held, (int64_t)arena->held),
           ouro__show_bytes(&bytes, (int64_t)arena->bytes),
-          ouro__show_share(&fill, (double)arena->bytes, (double)arena->held), ouro__show_bytes(&kept, (int64_t)arena->kept));
+          ouro__show_share(&fill, (double)arena->bytes, (double)arena->held),
+          ouro__show_bytes(&kept, (int64_t)arena->kept));
   for (size_t i = 0; i < arena->part_count && i < CULPRITS; i++) {
     const part *one = &all->parts[arena->first_part + i];
     if (i) fprintf(out, " %54s", "");
@@ -322,8 +336,9 @@ static void arenas_text(const pins *all, FILE *out) {
 static void text_pins(const pins *all, FILE *out) {
   char title[128];
   ouro__words time;
-  snprintf(title, sizeof title, "ouro pins: process %d, after %s", all->profile->pid,
-           ouro__words_seconds(&time, all->profile->pins_seconds < 0 ? all->profile->seconds : all->profile->pins_seconds));
+  snprintf(
+      title, sizeof title, "ouro pins: process %d, after %s", all->profile->pid,
+      ouro__words_seconds(&time, all->profile->pins_seconds < 0 ? all->profile->seconds : all->profile->pins_seconds));
   ouro__show_rule(title, out);
   answer(all, out);
   fputc('\n', out);
@@ -379,7 +394,7 @@ static void json_pins(const pins *all, FILE *out) {
   ouro__json_open(&json, NULL, '{');
   ouro__json_int(&json, "format", 1);
   ouro__json_string(&json, "by", ouro__by_words[all->ask->wish.by]);
-  ouro__json_int(&json, "arena_count", (int64_t)real_arenas(all));
+  ouro__json_int(&json, "arena_count", (int64_t)all->arena_count);
   ouro__json_int(&json, "held", (int64_t)all->held);
   ouro__json_int(&json, "bytes", (int64_t)all->bytes);
   ouro__json_int(&json, "kept", (int64_t)all->kept);
@@ -405,8 +420,8 @@ static void csv_rows(const pins *all, FILE *out) {
   fputs("kept,sole,bytes,blocks,arenas,oldest_s,youngest_s," OURO_SHOW_KEY_CSV "\r\n", out);
   for (size_t i = 0; i < all->row_count && i < all->ask->limit; i++) {
     const pin_row *row = &all->rows[i];
-    fprintf(out, "%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu32 ",", row->kept, row->sole, row->bytes, row->blocks,
-            row->arenas);
+    fprintf(out, "%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu32 ",", row->kept, row->sole, row->bytes,
+            row->blocks, row->arenas);
     if (row->oldest >= 0)
       fprintf(out, "%.3f,%.3f,", row->oldest, row->youngest);
     else
@@ -420,8 +435,8 @@ static void csv_arenas(const pins *all, FILE *out) {
   fputs("address,held,bytes,kept,blocks,pools\r\n", out);
   for (size_t i = 0; i < all->arena_count && i < all->ask->limit; i++) {
     const arena_row *arena = &all->arenas[i];
-    fprintf(out, "%#" PRIx64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu32 "\r\n", arena->address, arena->held,
-            arena->bytes, arena->kept, arena->blocks, arena->pools);
+    fprintf(out, "%#" PRIx64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu32 "\r\n", arena->address,
+            arena->held, arena->bytes, arena->kept, arena->blocks, arena->pools);
   }
 }
 

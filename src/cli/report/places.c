@@ -138,7 +138,8 @@ void ouro__place_text(char *to, size_t size, const ouro__place *place, bool rela
 static bool begins(const char *text, const char *with) { return strncmp(text, with, strlen(with)) == 0; }
 
 static bool is_system_module(const char *module) {
-  static const char *const names[] = {"libc.so", "libc-2.", "libstdc++.so", "libc++.so", "libc++abi.so", "ld-linux", "ld-2.", "libpthread"};
+  static const char *const names[] = {"libc.so",      "libc-2.",  "libstdc++.so", "libc++.so",
+                                      "libc++abi.so", "ld-linux", "ld-2.",        "libpthread"};
   const char *name = ouro__path_name(module);
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     if (begins(name, names[i])) return true;
@@ -149,12 +150,20 @@ static bool is_system_module(const char *module) {
 /* Functions of the program itself, or of a library of its, that go by such a name. */
 static bool is_wrapper_name(const char *function) {
   static const char *const beginnings[] = {
-      "operator new", "std::", "__gnu_cxx::", "g_malloc", "g_realloc", "g_slice_alloc", "g_slice_copy", "g_strdup", "g_strndup",
-      "g_try_malloc", "g_try_realloc", "PyMem_", "_PyMem_", "PyObject_Malloc", "PyObject_Calloc", "PyObject_Realloc",
-      "_PyObject_Malloc", "_PyObject_Calloc", "_PyObject_Realloc",
+      "operator new",      "std::",
+      "__gnu_cxx::",       "g_malloc",
+      "g_realloc",         "g_slice_alloc",
+      "g_slice_copy",      "g_strdup",
+      "g_strndup",         "g_try_malloc",
+      "g_try_realloc",     "PyMem_",
+      "_PyMem_",           "PyObject_Malloc",
+      "PyObject_Calloc",   "PyObject_Realloc",
+      "_PyObject_Malloc",  "_PyObject_Calloc",
+      "_PyObject_Realloc",
   };
-  static const char *const words[] = {"malloc", "calloc", "realloc", "reallocarray", "strdup", "strndup", "memdup", "zalloc",
-                                      "aligned_alloc", "memalign", "posix_memalign", "valloc", "pvalloc"};
+  static const char *const words[] = {"malloc",         "calloc", "realloc", "reallocarray",  "strdup",
+                                      "strndup",        "memdup", "zalloc",  "aligned_alloc", "memalign",
+                                      "posix_memalign", "valloc", "pvalloc"};
   for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++) {
     if (begins(function, beginnings[i])) return true;
   }
@@ -179,7 +188,8 @@ static bool stack_equal(const void *of, uint32_t number, const void *key) {
 
 uint32_t ouro__stacks_push(ouro__stacks *stacks, uint32_t parent, uint32_t place) {
   ouro__stack key = {.parent = parent, .place = place};
-  uint32_t hash = mix(mix(0, parent), place), number = ouro__index_find(&stacks->index, hash, stack_equal, stacks, &key);
+  uint32_t hash = mix(mix(0, parent), place),
+           number = ouro__index_find(&stacks->index, hash, stack_equal, stacks, &key);
   if (number != UINT32_MAX) return number;
   OURO_ROOM_FOR_ONE(stacks->list, stacks->count);
   stacks->list[stacks->count] = key;
@@ -189,11 +199,18 @@ uint32_t ouro__stacks_push(ouro__stacks *stacks, uint32_t parent, uint32_t place
 
 void ouro__stacks_init(ouro__stacks *stacks, bool raw, bool python_only, bool functions) {
   *stacks = (ouro__stacks){.raw = raw, .python_only = python_only, .functions = functions};
-  ouro__place none = ouro__place_word("(no stack)");
+  ouro__place none = ouro__place_word("(no stack)"), unrecorded = ouro__place_word("(not recorded)");
   uint32_t place = ouro__places_add(&stacks->places, &none);
   /* The root is nobody's child, so that a stack of one frame of that name can be told from it. */
   ouro__stacks_push(stacks, UINT32_MAX, place);
   stacks->list[0].parent = 0;
+  ouro__stacks_push(stacks, 0, ouro__places_add(&stacks->places, &unrecorded));
+}
+
+uint32_t ouro__stack_of_site(const uint32_t *stack_of, const ouro__profile *profile, size_t site) {
+  uint32_t node = profile->sites[site].node;
+  if (site == 0 && node == 0) return 1;
+  return node < profile->node_count ? stack_of[node] : 0;
 }
 
 void ouro__stacks_free(ouro__stacks *stacks) {
@@ -222,7 +239,8 @@ static ouro__place place_of(const ouro__stacks *stacks, const ouro__pframe *fram
   };
 }
 
-static const frame_place *look(ouro__stacks *stacks, const ouro__profile *profile, frame_place *known, uint32_t number) {
+static const frame_place *look(ouro__stacks *stacks, const ouro__profile *profile, frame_place *known,
+                               uint32_t number) {
   frame_place *one = &known[number];
   if (one->place != UINT32_MAX) return one;
   ouro__place place = place_of(stacks, &profile->frames[number]);
@@ -238,7 +256,8 @@ typedef struct twofold {
 } twofold;
 
 /* `frame` on top of `below`; before it, the frames into which it was inlined. */
-static twofold extend(ouro__stacks *stacks, const ouro__profile *profile, frame_place *known, twofold below, uint32_t frame) {
+static twofold extend(ouro__stacks *stacks, const ouro__profile *profile, frame_place *known, twofold below,
+                      uint32_t frame) {
   uint32_t caller = profile->frames[frame].caller;
   if (caller) below = extend(stacks, profile, known, below, caller);
   const frame_place *one = look(stacks, profile, known, frame);

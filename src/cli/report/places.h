@@ -9,7 +9,8 @@
  * allocate - malloc's family, operator new, the C library, g_malloc, xmalloc - is left out, so that the stack begins with the line
  * that people mean.
  *
- * I-STACKS  stack 0 is empty and its place is 0; stacks[i].parent < i. Parents are callers.
+ * I-STACKS  stack 0 is empty, and its place is "(no stack)"; stack 1 is of site 0, which takes what was not recorded, and its place is
+ *           "(not recorded)"; stacks[i].parent < i. Parents are callers.
  *
  * Without memory, these functions say so and end the command. */
 #ifndef OURO_CLI_REPORT_PLACES_H
@@ -31,14 +32,15 @@ void *ouro__resized_or_end(void *block, size_t count, size_t size);
 
 /* Finds the number of an entry that lies elsewhere. I-INDEX: 2 * used <= room, and room is 0 or a power of two. */
 typedef struct ouro__index {
-  uint32_t *slots; /* number + 1; 0: empty */
+  uint32_t *slots;  /* number + 1; 0: empty */
   uint32_t *hashes; /* of each number */
   size_t room, used;
 } ouro__index;
 
 /* The number of the entry for which `equal` says so, or UINT32_MAX. */
-uint32_t ouro__index_find(const ouro__index *index, uint32_t hash, bool (*equal)(const void *of, uint32_t number, const void *key),
-                          const void *of, const void *key);
+uint32_t ouro__index_find(const ouro__index *index, uint32_t hash,
+                          bool (*equal)(const void *of, uint32_t number, const void *key), const void *of,
+                          const void *key);
 
 /* Enter the next number: `used` as it is. */
 void ouro__index_add(ouro__index *index, uint32_t hash);
@@ -98,6 +100,9 @@ uint32_t ouro__stacks_push(ouro__stacks *stacks, uint32_t parent, uint32_t place
 
 /* The number of the stack of each node of `profile`. The caller frees it. */
 uint32_t *ouro__stacks_add(ouro__stacks *stacks, const ouro__profile *profile);
+
+/* The stack of a site; `stack_of` is of ouro__stacks_add. */
+uint32_t ouro__stack_of_site(const uint32_t *stack_of, const ouro__profile *profile, size_t site);
 void ouro__stacks_free(ouro__stacks *stacks);
 
 #endif

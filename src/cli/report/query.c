@@ -20,6 +20,8 @@ void ouro__query_init(ouro__query *query, const ouro__wish *wish) {
 void ouro__query_free(ouro__query *query) {
   ouro__stacks_free(&query->stacks);
   ouro__places_free(&query->keys);
+  for (size_t i = 0; i < query->word_count; i++) free(query->words[i]);
+  free(query->words);
   free(query->rows);
   free(query->row_of);
   *query = (ouro__query){0};
@@ -71,7 +73,7 @@ static uint32_t key_of_word(ouro__query *query, const char *word) {
   return ouro__places_add(&query->keys, &key);
 }
 
-/* A word that no profile owns; it lives until the command ends, and there are few of them. */
+/* A word that no profile owns. */
 static uint32_t key_of_new_word(ouro__query *query, const char *text) {
   ouro__place key = ouro__place_word(text);
   size_t before = query->keys.count;
@@ -79,6 +81,8 @@ static uint32_t key_of_new_word(ouro__query *query, const char *text) {
   if (number == before) {
     char *own = ouro__zeroed_or_end(strlen(text) + 1, 1);
     query->keys.list[number].function = strcpy(own, text);
+    OURO_ROOM_FOR_ONE(query->words, query->word_count);
+    query->words[query->word_count++] = own;
   }
   return number;
 }
@@ -116,16 +120,20 @@ static uint32_t row_of_key(ouro__query *query, uint32_t key, uint32_t stack, uin
   return query->row_of[key] - 1;
 }
 
+/* A row shows the stack and place of its largest part. */
+static void show_largest(ouro__row *row, int64_t bytes, uint32_t stack, uint32_t place) {
+  if (bytes <= row->stack_bytes) return;
+  row->stack = stack;
+  row->place = place;
+  row->stack_bytes = bytes;
+}
+
 static void add_to_row(ouro__row *row, ouro__tally tally, double variance, unsigned side, uint32_t stack,
                        uint32_t place) {
   row->side[side].count += tally.count;
   row->side[side].bytes += tally.bytes;
   row->variance += variance;
-  if (tally.bytes > row->stack_bytes) {
-    row->stack = stack;
-    row->place = place;
-    row->stack_bytes = tally.bytes;
-  }
+  show_largest(row, tally.bytes, stack, place);
 }
 
 /* ---------------------------------------------------------------- one pass */
@@ -134,9 +142,9 @@ static void add_to_row(ouro__row *row, ouro__tally tally, double variance, unsig
 typedef struct pass {
   ouro__query *query;
   const ouro__profile *profile;
-  uint32_t *stack_of;  /* of each node */
-  uint32_t *key_of;    /* of each place, thread or class; UINT32_MAX: not asked yet */
-  bool *passes;        /* each stack */
+  uint32_t *stack_of; /* of each node */
+  uint32_t *key_of;   /* of each place, thread or class; UINT32_MAX: not asked yet */
+  bool *passes;       /* each stack */
 } pass;
 
 static void begin_pass(pass *it, ouro__query *query, const ouro__profile *profile) {
@@ -186,11 +194,6 @@ static uint32_t site_key(pass *it, const ouro__psite *site, uint32_t stack) {
   }
 }
 
-static uint32_t stack_of_site(const pass *it, size_t site) {
-  uint32_t node = it->profile->sites[site].node;
-  return node < it->profile->node_count ? it->stack_of[node] : 0;
-}
-
 static bool site_passes(const pass *it, size_t site, uint32_t stack) {
   return it->passes[stack] && ouro__filter_site(it->query->wish, it->profile, &it->profile->sites[site]);
 }
@@ -198,12 +201,14 @@ static bool site_passes(const pass *it, size_t site, uint32_t stack) {
 uint32_t *ouro__query_rows(ouro__query *query, const ouro__profile *profile) {
   pass it;
   uint32_t *rows = ouro__zeroed_or_end(profile->site_count, sizeof *rows);
+  ouro__measure measure = measure_of(profile, query->wish->measure);
   begin_pass(&it, query, profile);
   for (size_t i = 0; i < profile->site_count; i++) {
-    uint32_t stack = stack_of_site(&it, i);
+    uint32_t stack = ouro__stack_of_site(it.stack_of, it.profile, i), place = query->stacks.list[stack].place;
     rows[i] = UINT32_MAX;
     if (!site_passes(&it, i, stack)) continue;
-    rows[i] = row_of_key(query, site_key(&it, &profile->sites[i], stack), stack, query->stacks.list[stack].place);
+    rows[i] = row_of_key(query, site_key(&it, &profile->sites[i], stack), stack, place);
+    show_largest(&query->rows[rows[i]], profile->sites[i].of[measure].bytes, stack, place);
   }
   end_pass(&it);
   return rows;
@@ -215,8 +220,9 @@ static void add_own(pass *it, const ouro__source *source, size_t site, uint32_t 
   ouro__query *query = it->query;
   ouro__measure measure = query->wish->measure;
   uint32_t key = site_key(it, &it->profile->sites[site], stack), place = query->stacks.list[stack].place;
-  ouro__row *row = &query->rows[row_of_key(query, key, stack, place)];
-  add_to_row(row, ouro__site_tally(source, site, measure), ouro__site_variance(source, site, measure), side, stack, place);
+  uint32_t row = row_of_key(query, key, stack, place); /* may move the rows */
+  add_to_row(&query->rows[row], ouro__site_tally(source, site, measure), ouro__site_variance(source, site, measure),
+             side, stack, place);
 }
 
 /* What each stack has by itself, so that a stack is walked once, however many sites share it. */
@@ -239,7 +245,8 @@ static void add_sum(pass *it, const stack_sum *sum, uint32_t stack, unsigned sid
   ouro__query *query = it->query;
   uint32_t at = stack;
   do {
-    uint32_t place = query->stacks.list[at].place, row = row_of_key(query, place_key(it, place), stack, place);
+    uint32_t place = query->stacks.list[at].place;
+    uint32_t row = row_of_key(query, place_key(it, place), stack, place);
     if (row >= *seen_room) {
       *seen = ouro__resized_or_end(*seen, 2 * (size_t)row + 64, sizeof **seen);
       memset(*seen + *seen_room, 0xff, (2 * (size_t)row + 64 - *seen_room) * sizeof **seen);
@@ -275,7 +282,7 @@ void ouro__query_add(ouro__query *query, const ouro__source *source, unsigned si
     if (is_zero(tally)) continue;
     query->all[side].count += tally.count;
     query->all[side].bytes += tally.bytes;
-    uint32_t stack = stack_of_site(&it, i);
+    uint32_t stack = ouro__stack_of_site(it.stack_of, it.profile, i);
     if (!site_passes(&it, i, stack)) continue;
     query->passed[side].count += tally.count;
     query->passed[side].bytes += tally.bytes;
@@ -343,6 +350,7 @@ void ouro__query_sort(ouro__query *query, bool growth) {
     if (is_kept(&query->rows[i], query->wish->least_bytes)) query->rows[kept++] = query->rows[i];
   }
   query->row_count = kept;
-  memset(query->row_of, 0, query->row_of_room * sizeof *query->row_of); /* their numbers are no longer theirs */
-  qsort_r(query->rows, kept, sizeof *query->rows, growth ? by_growth : by_size, query);
+  if (query->row_of)
+    memset(query->row_of, 0, query->row_of_room * sizeof *query->row_of); /* their numbers are no longer theirs */
+  if (kept) qsort_r(query->rows, kept, sizeof *query->rows, growth ? by_growth : by_size, query);
 }

@@ -60,11 +60,11 @@ typedef struct ouro__source {
 } ouro__source;
 
 typedef struct ouro__row {
-  uint32_t key;         /* of query.keys; by stack: of query.stacks */
+  uint32_t key;          /* of query.keys; by stack: of query.stacks */
   uint32_t stack, place; /* of the largest part of the row: its stack, and the place on it that the key is of */
-  int64_t stack_bytes;  /* of that part */
+  int64_t stack_bytes;   /* of that part */
   ouro__tally side[2];
-  double variance;      /* of bytes, both sides; 0: exact */
+  double variance; /* of bytes, both sides; 0: exact */
 } ouro__row;
 
 typedef struct ouro__query {
@@ -77,6 +77,8 @@ typedef struct ouro__query {
   double variance;               /* of what passed */
   uint32_t *row_of;              /* by key: number + 1, 0: none */
   size_t row_of_room;
+  char **words; /* of keys that are no strings of a profile; owned */
+  size_t word_count;
 } ouro__query;
 
 void ouro__query_init(ouro__query *query, const ouro__wish *wish);

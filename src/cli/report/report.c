@@ -17,7 +17,8 @@ static const ouro__ask_about about = {
     .most = UINT_MAX,
     .help = "usage: ouro report [options] FILE|PID[@SNAPSHOT]...\n"
             "\n"
-            "Say which lines hold the memory of a recorded or running program. With several files, such as those of a program and\n"
+            "Say which lines hold the memory of a recorded or running program. With several files, such as those of a "
+            "program and\n"
             "its children, one report for all of them.\n",
 };
 
@@ -30,8 +31,8 @@ static const char *mode_words(const ouro__profile *profile, char text[64]) {
   if (profile->mode == OURO_TRACE_SAMPLE)
     snprintf(text, 64, "sampled, one in %s", ouro__words_bytes(&bytes, profile->sample_bytes));
   else
-    snprintf(text, 64, "%s, %" PRIu32 " frame%s", profile->mode == OURO_TRACE_EXACT ? "exact" : "off", profile->frame_limit,
-             profile->frame_limit == 1 ? "" : "s");
+    snprintf(text, 64, "%s, %" PRIu32 " frame%s", profile->mode == OURO_TRACE_EXACT ? "exact" : "off",
+             profile->frame_limit, profile->frame_limit == 1 ? "" : "s");
   return text;
 }
 
@@ -43,12 +44,13 @@ static bool any_sampled(const ouro__ask *ask) {
 }
 
 static const char *live_title(const ouro__profile *profile) {
-  return !profile->ended ? "live now" : profile->end_seconds < 0 ? "live when killed" : "live at exit";
+  return !profile->ended ? "live now" : profile->end_seconds < 0 ? "live when killed" : "never freed";
 }
 
 static void tally_line(const char *name, ouro__tally tally, FILE *out) {
   ouro__show_words bytes, count;
-  fprintf(out, " %-18s%10s in %s blocks", name, ouro__show_bytes(&bytes, tally.bytes), ouro__show_count(&count, tally.count));
+  fprintf(out, " %-18s%10s in %s blocks", name, ouro__show_bytes(&bytes, tally.bytes),
+          ouro__show_count(&count, tally.count));
 }
 
 static ouro__tally sum_of(const ouro__profile *profile, ouro__measure measure) {
@@ -63,16 +65,25 @@ static ouro__tally sum_of(const ouro__profile *profile, ouro__measure measure) {
 static void totals(const ouro__profile *profile, FILE *out) {
   ouro__show_words share, count;
   ouro__words time;
+  if (profile->end_seconds >= 0) {
+    tally_line("live at the end", sum_of(profile, OURO_MEASURE_END), out);
+    fprintf(out, ", after %s\n", ouro__words_seconds(&time, profile->end_seconds));
+  }
   tally_line(live_title(profile), profile->live, out);
   fputc('\n', out);
   tally_line("at the peak", profile->peak, out);
-  fprintf(out, ", after %s\n", ouro__words_seconds(&time, profile->peak_seconds));
+  if (profile->peak_seconds > 0) fprintf(out, ", after %s", ouro__words_seconds(&time, profile->peak_seconds));
+  fputc('\n', out);
   tally_line("allocated", profile->total, out);
   fputc('\n', out);
   ouro__tally temporary = sum_of(profile, OURO_MEASURE_TEMPORARY);
   tally_line("freed at once", temporary, out);
-  fprintf(out, " (%s)\n", ouro__show_share(&share, (double)temporary.count, profile->total.count > 0 ? (double)profile->total.count : 1));
-  if (profile->lost) fprintf(out, " %-18s%10s allocations, for lack of memory\n", "not recorded", ouro__show_count(&count, (int64_t)profile->lost));
+  fprintf(
+      out, " (%s)\n",
+      ouro__show_share(&share, (double)temporary.count, profile->total.count > 0 ? (double)profile->total.count : 1));
+  if (profile->lost)
+    fprintf(out, " %-18s%10s allocations, for lack of memory\n", "not recorded",
+            ouro__show_count(&count, (int64_t)profile->lost));
   if (profile->broken) fprintf(out, " the recording stopped growing: %s\n", strerror(profile->broken));
 }
 
@@ -144,22 +155,28 @@ static void head(const ouro__profile *profile, FILE *out) {
   ouro__words time;
   ouro__show_command(profile, name);
   fputc(' ', out);
-  ouro__show_fit(name, OURO_SHOW_WIDTH - 1, out);
+  ouro__show_beginning(name, OURO_SHOW_WIDTH - 1, out);
   fprintf(out, " process %d%s%s, %s; %s%s\n", profile->pid, *profile->python ? ", Python " : "", profile->python,
-          mode_words(profile, mode), profile->ended ? "" : "running for ", ouro__words_seconds(&time, profile->seconds));
+          mode_words(profile, mode), profile->ended ? "" : "running for ",
+          ouro__words_seconds(&time, profile->seconds));
   if (!profile->complete) fputs(" the recording is cut off: this is how far it goes\n", out);
   totals(profile, out);
   snapshots_line(profile, out);
   time_line(profile, out);
 }
 
+/* What was live when it ended, or is now. */
+static ouro__tally last_of(const ouro__profile *profile) {
+  return profile->end_seconds >= 0 ? sum_of(profile, OURO_MEASURE_END) : profile->live;
+}
+
 static void process_row(const ouro__profile *profile, FILE *out) {
   ouro__show_words live, peak, total;
   char name[OURO_SHOW_NAME];
   ouro__show_command(profile, name);
-  fprintf(out, " %10d %10s %10s %10s  ", profile->pid, ouro__show_bytes(&live, profile->live.bytes),
+  fprintf(out, " %10d %10s %10s %10s  ", profile->pid, ouro__show_bytes(&live, last_of(profile).bytes),
           ouro__show_bytes(&peak, profile->peak.bytes), ouro__show_bytes(&total, profile->total.bytes));
-  ouro__show_fit(name, OURO_SHOW_WIDTH - 46, out);
+  ouro__show_beginning(name, OURO_SHOW_WIDTH - 46, out);
 }
 
 static void processes(const ouro__ask *ask, FILE *out) {
@@ -169,18 +186,19 @@ static void processes(const ouro__ask *ask, FILE *out) {
   for (size_t i = 0; i < ask->source_count; i++) {
     const ouro__profile *profile = ask->sources[i].profile;
     process_row(profile, out);
-    sum[0].bytes += profile->live.bytes;
+    sum[0].bytes += last_of(profile).bytes;
     sum[1].bytes += profile->peak.bytes;
     sum[2].bytes += profile->total.bytes;
   }
-  fprintf(out, " %10s %10s %10s %10s\n", "sum", ouro__show_bytes(&live, sum[0].bytes), ouro__show_bytes(&peak, sum[1].bytes),
-          ouro__show_bytes(&total, sum[2].bytes));
+  fprintf(out, " %10s %10s %10s %10s\n", "sum", ouro__show_bytes(&live, sum[0].bytes),
+          ouro__show_bytes(&peak, sum[1].bytes), ouro__show_bytes(&total, sum[2].bytes));
 }
 
 /* ---------------------------------------------------------------- rows */
 
 static const char *measure_title(const ouro__ask *ask, char text[96]) {
-  static const char *const titles[OURO_MEASURES] = {"live", "live at the peak", "allocated in total", "freed at once", "live at the end"};
+  static const char *const titles[OURO_MEASURES] = {"live", "live at the peak", "allocated in total", "freed at once",
+                                                    "live at the end"};
   const ouro__source *first = &ask->sources[0];
   ouro__words time;
   if (first->snapshot)
@@ -196,10 +214,12 @@ static const char *measure_title(const ouro__ask *ask, char text[96]) {
 static void rows_title(const ouro__ask *ask, const ouro__query *query, size_t shown, FILE *out) {
   char measure[96], title[256];
   ouro__show_words count, bytes;
-  int length = snprintf(title, sizeof title, "%s, by %s%s: %s", measure_title(ask, measure), ouro__by_words[ask->wish.by],
-                        ask->wish.cumulative ? ", with what it calls" : "", ouro__show_bytes(&bytes, query->passed[1].bytes));
+  int length =
+      snprintf(title, sizeof title, "%s, by %s%s: %s", measure_title(ask, measure), ouro__by_words[ask->wish.by],
+               ask->wish.cumulative ? ", with what it calls" : "", ouro__show_bytes(&bytes, query->passed[1].bytes));
   if (shown < query->row_count) {
-    snprintf(title + length, sizeof title - (size_t)length, "; %zu of %s rows", shown, ouro__show_count(&count, (int64_t)query->row_count));
+    snprintf(title + length, sizeof title - (size_t)length, "; %zu of %s rows", shown,
+             ouro__show_count(&count, (int64_t)query->row_count));
   }
   ouro__show_rule(title, out);
 }
@@ -222,7 +242,8 @@ static void rows_text(const ouro__ask *ask, const ouro__query *query, FILE *out)
   bool sampled = any_sampled(ask);
   size_t shown = query->row_count < ask->limit ? query->row_count : ask->limit;
   rows_title(ask, query, shown, out);
-  fprintf(out, " %10s%s %7s %12s  %s\n", "bytes", sampled ? "        +/-" : "", "share", "blocks", ouro__show_key_title(&ask->wish));
+  fprintf(out, " %10s%s %7s %12s  %s\n", "bytes", sampled ? "        +/-" : "", "share", "blocks",
+          ouro__show_key_title(&ask->wish));
   for (size_t i = 0; i < shown; i++) {
     row_line(query, &query->rows[i], sampled, out);
     if (i < ask->stacks || ask->wish.by == OURO_BY_STACK) ouro__show_stack(&query->stacks, query->rows[i].stack, out);
@@ -287,6 +308,7 @@ static void process_json(ouro__json_out *json, const ouro__profile *profile) {
   ouro__json_word(json, "ended", profile->ended ? "true" : "false");
   ouro__json_word(json, "complete", profile->complete ? "true" : "false");
   ouro__show_tally_json(json, "live", profile->live);
+  if (profile->end_seconds >= 0) ouro__show_tally_json(json, "end", sum_of(profile, OURO_MEASURE_END));
   ouro__show_tally_json(json, "peak", profile->peak);
   ouro__show_tally_json(json, "total", profile->total);
   ouro__show_tally_json(json, "temporary", sum_of(profile, OURO_MEASURE_TEMPORARY));

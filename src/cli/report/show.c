@@ -67,8 +67,28 @@ void ouro__show_fit(const char *name, int width, FILE *out) {
     int drop = columns - width + columns_of(dots);
     while (drop > 0 || (*name & 0xc0) == 0x80) drop -= (*name++ & 0xc0) != 0x80;
   }
-  for (; *name; name++) fputc((unsigned char)*name < ' ' || *name == 127 ? '?' : *name, out);
+  while (*name) {
+    unsigned length = ouro__utf8_length(name);
+    if (length == 0 || (unsigned char)*name < ' ' || *name == 127)
+      fputc('?', out);
+    else
+      fwrite(name, 1, length, out);
+    name += length ? length : 1;
+  }
   fputc('\n', out);
+}
+
+void ouro__show_beginning(const char *text, int width, FILE *out) {
+  char beginning[OURO_SHOW_NAME + 4];
+  size_t length = 0;
+  bool whole = columns_of(text) <= width;
+  for (int column = 0; text[length] && length < OURO_SHOW_NAME; length++) {
+    column += (text[length] & 0xc0) != 0x80;
+    if (column > (whole ? width : width - 3)) break;
+    beginning[length] = text[length];
+  }
+  snprintf(beginning + length, sizeof beginning - length, "%s", whole ? "" : "...");
+  ouro__show_fit(beginning, width, out);
 }
 
 void ouro__show_spark(const uint64_t *values, size_t count, uint64_t most, FILE *out) {
@@ -83,7 +103,8 @@ void ouro__show_command(const ouro__profile *profile, char name[OURO_SHOW_NAME])
   size_t length = 0;
   name[0] = 0;
   for (char **word = profile->command; word && *word && length < OURO_SHOW_NAME; word++) {
-    length += (size_t)snprintf(name + length, OURO_SHOW_NAME - length, "%s%s", word == profile->command ? "" : " ", *word);
+    length +=
+        (size_t)snprintf(name + length, OURO_SHOW_NAME - length, "%s%s", word == profile->command ? "" : " ", *word);
   }
 }
 
@@ -96,8 +117,8 @@ int ouro__show_end(void) {
 /* ---------------------------------------------------------------- keys */
 
 const char *ouro__show_key_title(const ouro__wish *wish) {
-  static const char *const titles[OURO_BYS] = {"line",       "function", "file",   "type",
-                                               "thread", "bytes of a block", "domain", "stack, by its most recent line"};
+  static const char *const titles[OURO_BYS] = {
+      "line", "function", "file", "type", "thread", "bytes of a block", "domain", "stack, by its most recent line"};
   return titles[wish->by];
 }
 

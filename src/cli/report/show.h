@@ -18,7 +18,8 @@ const char *ouro__show_bytes(ouro__show_words *words, int64_t bytes);
 const char *ouro__show_count(ouro__show_words *words, int64_t count);
 const char *ouro__show_growth(ouro__show_words *words, int64_t bytes);       /* with its sign */
 const char *ouro__show_count_growth(ouro__show_words *words, int64_t count); /* with its sign */
-const char *ouro__show_share(ouro__show_words *words, double part, double whole); /* "12.3 %"; "" where there is no whole */
+const char *ouro__show_share(ouro__show_words *words, double part,
+                             double whole); /* "12.3 %"; "" where there is no whole */
 
 /* What a column of names is called, and what a row is called in it: the key and, by line, the function. */
 const char *ouro__show_key_title(const ouro__wish *wish);
@@ -26,6 +27,9 @@ const char *ouro__show_key(const ouro__query *query, const ouro__row *row, char 
 
 /* Write `name` in at most `width` columns, and a newline. */
 void ouro__show_fit(const char *name, int width, FILE *out);
+
+/* The same for what is best known by its beginning, such as a command. */
+void ouro__show_beginning(const char *text, int width, FILE *out);
 
 /* A stack as Python prints it, most recent call last, with the lines of source that can be read. */
 void ouro__show_stack(const ouro__stacks *stacks, uint32_t stack, FILE *out);

@@ -79,6 +79,14 @@ static void draw(drawing *it, uint32_t stack) {
   for (size_t i = 0; i < count; i++) draw_branch(it, children[i], i + 1 == count);
 }
 
+static void nothing_line(const ouro__calls *calls, const ouro__ask *ask, FILE *out) {
+  if (calls->kept_count) return;
+  if (calls->total[0].bytes)
+    fprintf(out, " nothing has a share of %g %% or more: --share shows less\n", 100 * ask->share);
+  else
+    fputs(" nothing\n", out);
+}
+
 static void show(const ouro__ask *ask, FILE *out) {
   ouro__calls calls;
   ouro__calls_make(&calls, ask, ask->share);
@@ -94,7 +102,7 @@ static void show(const ouro__ask *ask, FILE *out) {
   ouro__show_rule(title, out);
   fprintf(out, " %10s %7s %10s  %s\n", "with calls", "share", "own", "line");
   draw(&it, 0);
-  if (calls.kept_count == 0) fputs(" nothing\n", out);
+  nothing_line(&calls, ask, out);
   ouro__calls_free(&calls);
 }
 

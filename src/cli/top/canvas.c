@@ -42,7 +42,7 @@ static character read_character(const char *text) {
   return one;
 }
 
-static int columns_of(const char *text) {
+int ouro__canvas_width(const char *text) {
   int columns = 0;
   while (*text) {
     character one = read_character(text);
@@ -84,12 +84,12 @@ int ouro__canvas_put(ouro__canvas *canvas, int row, int column, int room, enum o
 
 void ouro__canvas_put_right(ouro__canvas *canvas, int row, int column, int room, enum ouro__look look,
                             const char *text) {
-  int columns = columns_of(text), blank = columns < room ? room - columns : 0;
+  int columns = ouro__canvas_width(text), blank = columns < room ? room - columns : 0;
   ouro__canvas_put(canvas, row, column + blank, room - blank, look, text);
 }
 
 void ouro__canvas_put_end(ouro__canvas *canvas, int row, int column, int room, enum ouro__look look, const char *text) {
-  int surplus = columns_of(text) - room;
+  int surplus = ouro__canvas_width(text) - room;
   if (surplus > 0 && room > 2) {
     column = ouro__canvas_put(canvas, row, column, 2, look, "..");
     room -= 2;

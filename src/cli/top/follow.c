@@ -15,9 +15,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/profile/request.h"
 #include "cli/top/top.h"
 
 #define HISTORY_PERIOD_NS UINT64_C(100000000)
+#define PINS_PERIOD_NS UINT64_C(5000000000)
 
 /* ---------------------------------------------------------------- growing the profile */
 
@@ -134,18 +136,24 @@ static ouro__profile *profile_of_rest(const ouro__follow *follow, ouro__tables *
   return more;
 }
 
+/* A profile of the process, with nothing that it allocated. */
+static bool begin(ouro__follow *follow, const ouro__tables *tables) {
+  ouro__tables nothing = {.string_bytes = 0};
+  memcpy(nothing.facts, tables->facts, sizeof nothing.facts);
+  memcpy(nothing.command, tables->command, sizeof nothing.command);
+  follow->profile = ouro__tables_profile(&nothing, follow->path);
+  follow->frame_count = 1;
+  return follow->profile != NULL;
+}
+
 /* The profile up to date with what the area says. false: no memory. */
 static bool grow(ouro__follow *follow, ouro__tables *tables) {
-  if (!follow->profile) {
-    follow->profile = ouro__tables_profile(&(ouro__tables){0}, follow->path);
-    follow->frame_count = 1;
-    if (!follow->profile) return false;
-  }
+  if (!follow->profile && !begin(follow, tables)) return false;
   size_t frame_count = tables->frame_count > follow->frame_count ? tables->frame_count : follow->frame_count;
   ouro__profile *more = profile_of_rest(follow, tables);
   bool grown = more && add_frames(follow, more, frame_count) && add_nodes(follow, tables);
   if (grown) {
-    remember(follow);
+    if (follow->looked_ns) remember(follow);
     take_tables(follow->profile, more);
     take_facts(follow->profile, more);
   }
@@ -210,6 +218,8 @@ static void begin_anew(ouro__follow *follow) {
   follow->before = NULL;
   follow->before_count = 0;
   follow->looked_ns = 0;
+  follow->asked_ns = 0;
+  follow->asked = follow->area.page.answered;
   follow->allocations = 0;
   ouro__history_init(&follow->history, HISTORY_PERIOD_NS);
 }
@@ -261,7 +271,19 @@ void ouro__follow_look(ouro__follow *follow) {
   measure_rate(follow);
 }
 
-void ouro__follow_ask_pins(const ouro__follow *follow) { (void)follow; }
+ouro__measure ouro__follow_measure(const ouro__follow *follow) {
+  return follow->profile->end_seconds >= 0 ? OURO_MEASURE_END : OURO_MEASURE_LIVE;
+}
+
+/* It walks its heap for that: not more often than every few seconds, and not before it has answered. */
+void ouro__follow_ask_pins(ouro__follow *follow) {
+  const ouro__request pins = {.what = OURO_WISH_PINS};
+  uint64_t now = ouro__now_ns();
+  bool soon = follow->asked_ns && now - follow->asked_ns < PINS_PERIOD_NS;
+  if (!follow->live || follow->ended || soon || !ouro__request_is_answered(follow->area.page.answered, follow->asked))
+    return;
+  if (ouro__request_ask(follow->path, &pins, &follow->asked) == 0) follow->asked_ns = now;
+}
 
 /* ---------------------------------------------------------------- moving through a recording */
 
@@ -277,13 +299,18 @@ static void memory_at(ouro__follow *follow, double seconds) {
 
 static void show_moment(ouro__follow *follow) {
   const ouro__profile *profile = follow->profile;
-  bool whole = follow->moment == profile->snapshot_count;
+  size_t moment = follow->moment;
+  bool whole = moment == profile->snapshot_count;
+  bool at_end = whole && ouro__follow_measure(follow) == OURO_MEASURE_END;
+  double seconds = at_end ? profile->end_seconds : whole ? profile->seconds : profile->snapshots[moment].seconds;
+  while (at_end && moment > 0 && profile->snapshots[moment - 1].seconds >= seconds)
+    moment--; /* were taken after the end */
   free(follow->now);
   free(follow->before);
-  follow->now = whole ? NULL : ouro__profile_at(profile, follow->moment);
-  follow->before = follow->moment > 0 ? ouro__profile_at(profile, follow->moment - 1) : NULL;
+  follow->now = whole ? NULL : ouro__profile_at(profile, moment);
+  follow->before = moment > 0 ? ouro__profile_at(profile, moment - 1) : NULL;
   follow->before_count = follow->before ? profile->site_count : 0;
-  memory_at(follow, whole ? profile->seconds : profile->snapshots[follow->moment].seconds);
+  memory_at(follow, seconds);
 }
 
 bool ouro__follow_move(ouro__follow *follow, int by) {

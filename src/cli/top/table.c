@@ -75,8 +75,9 @@ static void find_rows(ouro__table *table, const ouro__follow *follow) {
 static void add_sites(ouro__table *table, const ouro__follow *follow) {
   const ouro__profile *profile = follow->profile;
   bool earlier = follow->now != NULL;
+  ouro__measure measure = ouro__follow_measure(follow);
   for (size_t i = 0; i < profile->site_count; i++) {
-    ouro__tally live = earlier ? follow->now[i] : profile->sites[i].of[OURO_MEASURE_LIVE];
+    ouro__tally live = earlier ? follow->now[i] : profile->sites[i].of[measure];
     int64_t *values = table->lines[table->row_of[i]].values;
     values[LIVE] += live.bytes;
     values[BLOCKS] += live.count;

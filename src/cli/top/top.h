@@ -31,6 +31,8 @@ typedef struct ouro__follow {
   double rate;             /* allocations per second since the last look, or on average */
   uint64_t looked_ns;      /* of CLOCK_MONOTONIC; 0: not yet */
   int64_t allocations;     /* then */
+  uint32_t asked;          /* number of the last request for pins */
+  uint64_t asked_ns;       /* when; 0: not yet */
   ouro__history history;
   size_t moment;       /* of a recording: number of the snapshot; snapshot_count: all of it */
   ouro__tally *now;    /* live of each site at the moment; owned; NULL: as the profile has it */
@@ -45,8 +47,11 @@ void ouro__follow_close(ouro__follow *follow);
 /* Look again at a process. Where it has ended, or there is no memory, everything stays as it was. */
 void ouro__follow_look(ouro__follow *follow);
 
+/* What is shown as live now: LIVE; or END, once the program has begun to end and to free what it had. */
+ouro__measure ouro__follow_measure(const ouro__follow *follow);
+
 /* Ask the process to write anew who keeps which memory. */
-void ouro__follow_ask_pins(const ouro__follow *follow);
+void ouro__follow_ask_pins(ouro__follow *follow);
 
 /* Move by so many snapshots. false: there are none, or it was the last. */
 bool ouro__follow_move(ouro__follow *follow, int by);
@@ -140,6 +145,7 @@ void ouro__canvas_put_right(ouro__canvas *canvas, int row, int column, int room,
 /* The same, but what is too long loses its beginning. */
 void ouro__canvas_put_end(ouro__canvas *canvas, int row, int column, int room, enum ouro__look look, const char *text);
 
+int ouro__canvas_width(const char *text);                                    /* in columns */
 void ouro__canvas_look(ouro__canvas *canvas, int row, enum ouro__look look); /* of a whole row */
 void ouro__canvas_print(const ouro__canvas *canvas, FILE *out);
 void ouro__canvas_free(ouro__canvas *canvas);

@@ -23,9 +23,12 @@ static void put(ouro__canvas *canvas, int row, int column, enum ouro__look look,
   ouro__canvas_put(canvas, row, column, canvas->columns, look, text);
 }
 
-static void describe_mode(const ouro__profile *profile, char text[96]) {
+static void describe_mode(const ouro__follow *follow, char text[96]) {
+  const ouro__profile *profile = follow->profile;
   ouro__words bytes;
-  if (profile->mode == OURO_TRACE_SAMPLE)
+  if (follow->live && follow->area.page.mode == OURO_TRACE_OFF)
+    snprintf(text, 96, "tracing is off");
+  else if (profile->mode == OURO_TRACE_SAMPLE)
     snprintf(text, 96, "sampled, one byte in %s", ouro__words_bytes(&bytes, profile->sample_bytes));
   else
     snprintf(text, 96, "exact, %u frame%s", profile->frame_limit, profile->frame_limit == 1 ? "" : "s");
@@ -49,14 +52,21 @@ static void describe_time(const ouro__view *view, char text[96]) {
 
 static ouro__tally live_of(const ouro__follow *follow) {
   const ouro__profile *profile = follow->profile;
-  return follow->now ? profile->snapshots[follow->moment].live : profile->live;
+  ouro__tally sum = {0, 0};
+  if (follow->now) return profile->snapshots[follow->moment].live;
+  if (ouro__follow_measure(follow) == OURO_MEASURE_LIVE) return profile->live;
+  for (size_t i = 0; i < profile->site_count; i++) {
+    sum.bytes += profile->sites[i].of[OURO_MEASURE_END].bytes;
+    sum.count += profile->sites[i].of[OURO_MEASURE_END].count;
+  }
+  return sum;
 }
 
 /* The command loses what there is no room for, the rest is short. */
 static void title(const ouro__view *view, ouro__canvas *canvas) {
   char command[OURO_SHOW_NAME], mode[96], time[96], right[256];
   ouro__show_command(view->follow.profile, command);
-  describe_mode(view->follow.profile, mode);
+  describe_mode(&view->follow, mode);
   describe_time(view, time);
   snprintf(right, sizeof right, "  process %d  %s  %s", view->follow.profile->pid, mode, time);
   int width = (int)strlen(right), room = canvas->columns - width;
@@ -71,17 +81,29 @@ static int number(ouro__canvas *canvas, int column, const char *name, const char
   return column + 2;
 }
 
+/* Short, so that it has room: "1,234", "12 k", "1.2 M". */
+static const char *rate_text(double rate, ouro__show_words *words) {
+  if (rate < 9999.5) return ouro__show_count(words, (int64_t)(rate + 0.5));
+  if (rate < 999.5e3)
+    snprintf(words->text, sizeof words->text, "%.0f k", rate / 1e3);
+  else
+    snprintf(words->text, sizeof words->text, "%.1f M", rate / 1e6);
+  return words->text;
+}
+
 static void numbers(const ouro__view *view, ouro__canvas *canvas) {
   const ouro__follow *follow = &view->follow;
   ouro__show_words words;
   ouro__tally live = live_of(follow);
-  int column = number(canvas, 0, "live", ouro__show_bytes(&words, live.bytes));
-  column = number(canvas, column, "blocks", ouro__show_count(&words, live.count));
-  column = number(canvas, column, "peak", ouro__show_bytes(&words, follow->profile->peak.bytes));
+  int64_t peak = follow->profile->peak.bytes; /* the process notes a peak when it is over */
+  bool end = !follow->now && ouro__follow_measure(follow) == OURO_MEASURE_END;
+  int column = number(canvas, 0, end ? "at end" : "live", ouro__show_bytes(&words, live.bytes));
+  column = number(canvas, column, "peak", ouro__show_bytes(&words, peak > live.bytes ? peak : live.bytes));
   if (follow->held) column = number(canvas, column, "heap", ouro__show_bytes(&words, (int64_t)follow->held));
   if (follow->resident)
     column = number(canvas, column, "resident", ouro__show_bytes(&words, (int64_t)follow->resident));
-  if (!follow->now) number(canvas, column, "allocs/s", ouro__show_count(&words, (int64_t)(follow->rate + 0.5)));
+  if (!follow->now) column = number(canvas, column, "allocs/s", rate_text(follow->rate, &words));
+  number(canvas, column, "blocks", ouro__show_count(&words, live.count));
 }
 
 /* ---------------------------------------------------------------- tabs and table */
@@ -144,6 +166,17 @@ static const char *value_text(const ouro__view *view, enum ouro__column_kind kin
   return ouro__show_bytes(words, value);
 }
 
+/* What the row is about is said alone where there is no room for file and function. */
+static void name_of_line(const ouro__view *view, const ouro__table_line *line, int room, char *name) {
+  const ouro__place *place = ouro__row_place(&view->table.query, &view->table.query.rows[line->row]);
+  ouro__table_name(&view->table, line, name);
+  if (ouro__canvas_width(name) <= room) return;
+  if (view->table.tab == OURO_TAB_FUNCTIONS && *place->function)
+    snprintf(name, OURO_SHOW_NAME, "%s", place->function);
+  else
+    ouro__place_text(name, OURO_SHOW_NAME, place, true);
+}
+
 static void table_line(const ouro__view *view, ouro__canvas *canvas, int row, size_t number) {
   const ouro__table_line *line = &view->table.lines[number];
   const ouro__column *columns = ouro__table_columns(&view->table);
@@ -154,8 +187,8 @@ static void table_line(const ouro__view *view, ouro__canvas *canvas, int row, si
     ouro__canvas_put_right(canvas, row, at, width_of(&columns[i]) - 1, OURO_LOOK_PLAIN,
                            value_text(view, columns[i].kind, line->values[i], &words));
   }
-  ouro__canvas_put_end(canvas, row, at + 1, canvas->columns - at - 1, OURO_LOOK_PLAIN,
-                       ouro__table_name(&view->table, line, name));
+  name_of_line(view, line, canvas->columns - at - 1, name);
+  ouro__canvas_put_end(canvas, row, at + 1, canvas->columns - at - 1, OURO_LOOK_PLAIN, name);
   if (number == view->selected && !view->still) ouro__canvas_look(canvas, row, OURO_LOOK_REVERSE);
 }
 

@@ -1,4 +1,4 @@
-/* cli/profile/wish.c - writes wishes. The number `asked` is written last: the process looks at it first. */
+/* cli/profile/request.c - writes wishes into pages. The number `asked` is written last: the process looks at it first. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "cli/profile/wish.h"
+#include "cli/profile/request.h"
 #include "trace/area.h"
 
 #define FIELD(name) offsetof(ouro__area_page, name), sizeof(((ouro__area_page *)0)->name)
@@ -32,30 +32,30 @@ static bool put(int fd, size_t at, size_t size, const void *value) {
 }
 
 /* pre: the directory is locked */
-static int ask(int fd, const ouro__wish *wish, uint32_t *number) {
+static int ask(int fd, const ouro__request *request, uint32_t *number) {
   ouro__area_page page;
   if (pread(fd, &page, sizeof page, 0) != (ssize_t)sizeof page || page.magic != OURO_AREA_MAGIC) return EINVAL;
-  uint32_t what = wish->what | (page.asked != page.answered ? page.wish : 0);
+  uint32_t what = request->what | (page.asked != page.answered ? page.wish : 0);
   *number = page.asked + 1;
   bool written = put(fd, FIELD(wish), &what);
-  if (wish->what & OURO_WISH_MODE) {
-    uint32_t frames = wish->frames ? wish->frames : page.frames;
-    uint64_t sample_bytes = wish->sample_bytes ? wish->sample_bytes : page.sample_bytes;
-    written = written && put(fd, FIELD(wish_mode), &wish->mode) && put(fd, FIELD(wish_frames), &frames) &&
-              put(fd, FIELD(wish_native), &wish->native) && put(fd, FIELD(wish_sample), &sample_bytes);
+  if (request->what & OURO_WISH_MODE) {
+    uint32_t frames = request->frames ? request->frames : page.frames;
+    uint64_t sample_bytes = request->sample_bytes ? request->sample_bytes : page.sample_bytes;
+    written = written && put(fd, FIELD(wish_mode), &request->mode) && put(fd, FIELD(wish_frames), &frames) &&
+              put(fd, FIELD(wish_native), &request->native) && put(fd, FIELD(wish_sample), &sample_bytes);
   }
   written = written && put(fd, FIELD(asked), number);
   return written ? 0 : errno ? errno : EIO;
 }
 
-int ouro__wish_ask(const char *path, const ouro__wish *wish, uint32_t *number) {
+int ouro__request_ask(const char *path, const ouro__request *request, uint32_t *number) {
   int lock = lock_directory(path);
   if (lock < 0) return errno;
   int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-  int error = fd < 0 ? errno : ask(fd, wish, number);
+  int error = fd < 0 ? errno : ask(fd, request, number);
   if (fd >= 0) close(fd);
   close(lock);
   return error;
 }
 
-bool ouro__wish_is_answered(uint32_t answered, uint32_t number) { return (int32_t)(answered - number) >= 0; }
+bool ouro__request_is_answered(uint32_t answered, uint32_t number) { return (int32_t)(answered - number) >= 0; }
