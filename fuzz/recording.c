@@ -1,7 +1,7 @@
 /* fuzz/recording.c - any bytes as a recording: the reader may refuse them, or read as far as they make sense, and nothing else.
  *
- * The checks of chunks are put right first, or nearly every change would end there. A chunk that is not compressed gets the size that it
- * has, so that what is inside of chunks is reached. */
+ * The checks of chunks are put right first, or nearly every change would end there. A chunk that is not compressed gets the size
+ * that it has, so that what is inside of chunks is reached. */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>

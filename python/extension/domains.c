@@ -70,11 +70,11 @@ static const PyMemAllocatorEx ours[DOMAINS] = {
     {NULL, obj_malloc, obj_calloc, obj_realloc, obj_free},
 };
 
-/* The table of a domain is not written in one: a thread without the GIL, in the raw domain, may see an old function with a new context.
- * So the context stays what it was, and each function is right beside each other one of either allocator. */
+/* The table of a domain is not written in one: a thread without the GIL, in the raw domain, may see an old function with a new
+ * context. So the context stays what it was, and each function is right beside each other one of either allocator. */
 static void install_domain(int domain) {
   PyMem_GetAllocator((PyMemAllocatorDomain)domain, &before[domain]);
-  atomic_thread_fence(memory_order_seq_cst); /* pairs with nothing but the order in which the table is seen to change */
+  atomic_thread_fence(memory_order_release); /* whoever finds the wrapper in the table finds what it wraps */
   PyMemAllocatorEx wrapper = ours[domain];
   wrapper.ctx = before[domain].ctx;
   PyMem_SetAllocator((PyMemAllocatorDomain)domain, &wrapper);

@@ -1,7 +1,7 @@
 /* domains.h - Python's three allocator domains on the heap of this extension's copy, in an interpreter that runs already.
  *
- * New blocks come from ouro's heap. What was allocated before, or comes from an allocator that somebody installs later and hands on to
- * us, is told by its address, and goes back to the allocator that was there before:
+ * New blocks come from ouro's heap. What was allocated before, or comes from an allocator that somebody installs later and hands on
+ * to us, is told by its address, and goes back to the allocator that was there before:
  *
  *     PyObject_Free -> [later wrappers] -> ours -> in ouro's region?  yes: ouro   no: what was there before
  *

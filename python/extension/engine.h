@@ -1,5 +1,5 @@
-/* engine.h - which tracer this process has: that of the preloaded library, where the program runs under `ouro run --trace`, or the copy
- * that this extension is linked with. Whatever reads goes through the table, and need not know. */
+/* engine.h - which tracer this process has: that of the preloaded library, where the program runs under `ouro run --trace`, or the
+ * copy that this extension is linked with. Whatever reads goes through the table, and need not know. */
 #ifndef OURO_PYTHON_ENGINE_H
 #define OURO_PYTHON_ENGINE_H
 

@@ -1,5 +1,6 @@
-/* frames.h - stacks as Python tuples: (frames, functions, total), where frames is ((filename, line), ...), the most recent first, as
- * tracemalloc has them, functions is as long, and total is how many frames there were, or None where the limit may have cut some. */
+/* frames.h - stacks as Python tuples: (frames, functions, total), where frames is ((filename, line), ...), the most recent first,
+ * as tracemalloc has them, functions is as long, and total is how many frames there were, or None where the limit may have cut
+ * some. */
 #ifndef OURO_PYTHON_FRAMES_H
 #define OURO_PYTHON_FRAMES_H
 

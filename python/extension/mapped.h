@@ -1,5 +1,5 @@
-/* mapped.h - a buffer that grows, in memory straight from the system: it can be written to while the heap is being walked, and nothing
- * that is traced changes by it. */
+/* mapped.h - a buffer that grows, in memory straight from the system: it can be written to while the heap is being walked, and
+ * nothing that is traced changes by it. */
 #ifndef OURO_PYTHON_MAPPED_H
 #define OURO_PYTHON_MAPPED_H
 

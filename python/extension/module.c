@@ -1,5 +1,5 @@
-/* module.c - the extension module ouro._ouro: tracing on and off, its totals, and the table of its functions. What reads stacks is in
- * snapshot.c and pins.c; the classes that users see are in Python. */
+/* module.c - the extension module ouro._ouro: tracing on and off, its totals, and the table of its functions. What reads stacks is
+ * in snapshot.c and pins.c; the classes that users see are in Python. */
 #include <Python.h>
 
 #include <errno.h>
@@ -153,7 +153,9 @@ static PyObject *write_area(PyObject *module, PyObject *arguments, PyObject *key
   char *names[] = {(char[]){"path"}, (char[]){"overwrite"}, NULL};
   PyObject *path = NULL;
   int overwrite = 0;
-  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O&|$p:write", names, PyUnicode_FSConverter, &path, &overwrite)) return NULL;
+  if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O&|$p:write", names, PyUnicode_FSConverter, &path, &overwrite)) {
+    return NULL;
+  }
   int error = ouro__py_engine()->write(PyBytes_AS_STRING(path), overwrite);
   if (error == OURO_ESYSTEM)
     PyErr_SetFromErrnoWithFilename(PyExc_OSError, PyBytes_AS_STRING(path));
@@ -172,7 +174,7 @@ static PyMethodDef functions[] = {
     {"start", WITH_KEYWORDS(start), METH_VARARGS | METH_KEYWORDS,
      "start(nframe=1, *, sample=None, native=False)\n--\n\n"
      "Trace allocations of memory, with `nframe` frames of each stack.\n\n"
-     "sample: None for every allocation, True for one in 512 KiB on average, or another number of bytes; sizes are estimates then.\n"
+     "sample: None for every allocation, True for one in 512 KiB on average, or that number of bytes; sizes are then estimates.\n"
      "native: also frames of C code, among Python's. Nothing happens where tracing is on already."},
     {"stop", stop, METH_NOARGS, "stop()\n--\n\nStop tracing, and forget what was traced."},
     {"is_tracing", is_tracing, METH_NOARGS, "is_tracing()\n--\n\nTrue while allocations are traced."},

@@ -21,18 +21,20 @@ static uint32_t domain_of(unsigned domain) {
 /* ---------------------------------------------------------------- the walk */
 
 static int add_block(const ouro_trace_block *block, void *tally) {
-  ouro__tally_row row = {.stack = block->stack, .domain = domain_of(block->domain), .size = block->size, .count = 1, .bytes = block->size};
+  ouro__tally_row row = {.stack = block->stack, .domain = domain_of(block->domain), .size = block->size, .count = 1,
+                         .bytes = block->size};
   return ouro__tally_add(tally, &row) ? 0 : OURO_ENOMEM;
 }
 
 static int add_live(const ouro_trace_site *site, void *tally) {
-  ouro__tally_row row = {.stack = site->stack, .domain = domain_of(site->domain), .count = site->live_blocks, .bytes = site->live_bytes,
-                         .variance = site->live_error * site->live_error};
+  ouro__tally_row row = {.stack = site->stack, .domain = domain_of(site->domain), .count = site->live_blocks,
+                         .bytes = site->live_bytes, .variance = site->live_error * site->live_error};
   return ouro__tally_add(tally, &row) ? 0 : OURO_ENOMEM;
 }
 
 static int add_peak(const ouro_trace_site *site, void *tally) {
-  ouro__tally_row row = {.stack = site->stack, .domain = domain_of(site->domain), .count = site->peak_blocks, .bytes = site->peak_bytes};
+  ouro__tally_row row = {.stack = site->stack, .domain = domain_of(site->domain), .count = site->peak_blocks,
+                         .bytes = site->peak_bytes};
   return ouro__tally_add(tally, &row) ? 0 : OURO_ENOMEM;
 }
 
@@ -69,8 +71,8 @@ static PyObject *site_of(ouro__py_seen *seen, const ouro__tally_row *rows, size_
   }
   PyObject *stack = ouro__py_frames(seen, rows->stack);
   if (!stack) return NULL;
-  PyObject *site = Py_BuildValue("(IKKdOOON)", rows->domain, bytes, count, variance, PyTuple_GET_ITEM(stack, 0), PyTuple_GET_ITEM(stack, 1),
-                                 PyTuple_GET_ITEM(stack, 2), sizes_of(rows, each_size ? length : 0));
+  PyObject *site = Py_BuildValue("(IKKdOOON)", rows->domain, bytes, count, variance, PyTuple_GET_ITEM(stack, 0),
+                                 PyTuple_GET_ITEM(stack, 1), PyTuple_GET_ITEM(stack, 2), sizes_of(rows, each_size ? length : 0));
   Py_DECREF(stack);
   return site;
 }

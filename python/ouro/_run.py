@@ -14,7 +14,8 @@ from ouro._snapshot import Snapshot, amount, take_snapshot
 
 
 def parse(arguments: list[str]) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
-    parser = argparse.ArgumentParser(prog='python -m ouro run', usage='%(prog)s [OPTIONS] (SCRIPT | -m MODULE | -c CODE) [ARGUMENTS]')
+    parser = argparse.ArgumentParser(prog='python -m ouro run',
+                                     usage='%(prog)s [OPTIONS] (SCRIPT | -m MODULE | -c CODE) [ARGUMENTS]')
     parser.add_argument('--frames', type=int, default=1, metavar='N', help='frames of each stack (default: 1)')
     parser.add_argument('--sample', type=int, nargs='?', const=512 * 1024, metavar='BYTES',
                         help='trace a sample: one allocation in so many bytes (default: 512 KiB)')

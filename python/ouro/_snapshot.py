@@ -1,8 +1,8 @@
 """Snapshots: what was live at one moment, by the stack that allocated it.
 
-A snapshot keeps sites, not blocks: for each stack and domain a count, a sum, and how many blocks there are of each size. So it is as large
-as the program has lines that allocate, however many blocks are live, and statistics go through those. Where somebody looks at `traces`,
-the blocks are made of the sites, one by one, as tracemalloc has them.
+A snapshot keeps sites, not blocks: for each stack and domain a count, a sum, and how many blocks there are of each size. So it is
+as large as the program has lines that allocate, however many blocks are live, and statistics go through those. Where somebody looks
+at `traces`, the blocks are made of the sites, one by one, as tracemalloc has them.
 
 The classes are tracemalloc's where they can be: `isinstance` holds, and its filters work."""
 
@@ -301,8 +301,8 @@ class Snapshot(tracemalloc.Snapshot):
         return statistics  # type: ignore[return-value]
 
     def statistics(self, key_type: str, cumulative: bool = False) -> list[Statistic]:  # type: ignore[override]
-        """Count and bytes by 'lineno', 'filename' or 'traceback', the largest first. Cumulative: a block counts for each frame of its
-        stack."""
+        """Count and bytes by 'lineno', 'filename' or 'traceback', the largest first. Cumulative: a block counts for each frame of
+        its stack."""
         return sorted(self._group_by(key_type, cumulative).values(), key=_sort_key, reverse=True)
 
     def compare_to(self, old_snapshot: tracemalloc.Snapshot, key_type: str,  # type: ignore[override]

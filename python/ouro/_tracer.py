@@ -15,8 +15,8 @@ class Tracer:
                  peak      the most bytes that were live at once, above what was live before
                  before, after, at_peak    snapshots; at_peak counts everything that was live then
 
-    The peak is that of the process from __enter__ on; so of two tracers one inside the other, the outer one sees the peak only from the
-    inner one's beginning."""
+    The peak is that of the process from __enter__ on; so of two tracers one inside the other, the outer one sees the peak only from
+    the inner one's beginning."""
 
     before: Snapshot
     after: Snapshot

@@ -1,7 +1,7 @@
 """Limits of memory in pytest.
 
     @pytest.mark.limit_memory('24 MB')    no more at once than this, above what was live before the test
-    @pytest.mark.limit_leaks('1 MB')      no line may have left more than this when the test is over; it runs once before, to warm up
+    @pytest.mark.limit_leaks('1 MB')      no line may have left more than this when the test is over, which runs once before
 
 and `pytest --ouro`: which tests took most memory. KB, MB and GB are powers of 1024, as KiB, MiB and GiB are."""
 
@@ -11,6 +11,7 @@ import functools
 import gc
 import inspect
 import re
+import unittest
 from collections.abc import Generator
 from contextlib import contextmanager
 from itertools import takewhile
@@ -59,7 +60,8 @@ def limits_of(item: pytest.Item) -> Limits:
 def describe(line: StatisticDiff) -> list[str]:
     """A stack that grew, the most recent frame first, as far as it is the test's."""
     frames = takewhile(lambda frame: frame.filename != __file__, line.traceback[::-1])
-    return [f'  {amount(line.size_diff)} in {line.count_diff} blocks:', *(f'    {frame} {frame.function}'.rstrip() for frame in frames)]
+    places = [f'    {frame} {frame.function}'.rstrip() for frame in frames]
+    return [f'  {amount(line.size_diff)} in {line.count_diff} blocks:', *places]
 
 
 def message(what: str, lines: list[StatisticDiff]) -> str:
@@ -140,6 +142,9 @@ class Plugin:
         test = item.obj if wanted else None
         if wanted:
             item.obj = self.wrap(item, limits)
+            case = getattr(test, '__self__', None)
+            if isinstance(case, unittest.TestCase):  # of coroutines, pytest leaves it to unittest to find them
+                setattr(case, test.__name__, item.obj)
         yield
         if wanted:
             item.obj = test

@@ -24,7 +24,8 @@
 static const char help[] =
     "usage: ouro attach PID [ACTION [OPTIONS]]\n"
     "\n"
-    "Control the tracing of a process that runs under `ouro run --trace`, as often and from as many terminals as you like.\n"
+    "Control the tracing of a process that runs under `ouro run --trace`, as often and from as many terminals as you "
+    "like.\n"
     "\n"
     "  status       what is traced, and how much there is so far (the default)\n"
     "  start        begin to trace; what was counted before is forgotten\n"
@@ -60,7 +61,8 @@ static bool is_alive(const attach_state *attach) { return kill(attach->pid, 0) =
 /* Another command may be asking at this moment. */
 static int ask(const attach_state *attach, const ouro__request *request, uint32_t *number, uint64_t end_ns) {
   int error;
-  while ((error = ouro__request_ask(attach->path, request, number)) == EWOULDBLOCK && ouro__now_ns() < end_ns) pause_shortly();
+  while ((error = ouro__request_ask(attach->path, request, number)) == EWOULDBLOCK && ouro__now_ns() < end_ns)
+    pause_shortly();
   return error;
 }
 
@@ -97,14 +99,16 @@ static const char *mode_word(uint32_t mode) {
 
 static void tally_line(const char *name, uint64_t count, uint64_t bytes) {
   ouro__words bytes_text, count_text;
-  printf(" %-12s %10s in %s blocks\n", name, ouro__words_bytes(&bytes_text, bytes), ouro__words_count(&count_text, count));
+  printf(" %-12s %10s in %s blocks\n", name, ouro__words_bytes(&bytes_text, bytes),
+         ouro__words_count(&count_text, count));
 }
 
 static void traced_lines(const ouro__area_page *page) {
   uint64_t unit = page->sample_bytes ? 256 : 1;
   ouro__words words, own;
-  printf(" %-12s %10s ago, at most %u frames%s", "began", ouro__words_seconds(&words, (double)(ouro__now_ns() - page->started_ns) / 1e9),
-         page->frames, page->native ? ", native ones too" : "");
+  printf(" %-12s %10s ago, at most %u frames%s", "began",
+         ouro__words_seconds(&words, (double)(ouro__now_ns() - page->started_ns) / 1e9), page->frames,
+         page->native ? ", native ones too" : "");
   if (page->sample_bytes) printf(", one sample in %s", ouro__words_bytes(&words, page->sample_bytes));
   putchar('\n');
   tally_line("live", page->live / unit, page->live_bytes);
@@ -119,7 +123,8 @@ static int status(attach_state *attach) {
   const char *state = is_alive(attach) ? mode_word(page->mode) : "ended";
   printf("process %ld: %s%s%s\n", (long)attach->pid, state, *page->python ? ", Python " : "", page->python);
   if (page->started_ns) traced_lines(page);
-  if (page->broken) printf(" since the area could not grow (%s), new lines are not told apart\n", strerror((int)page->broken));
+  if (page->broken)
+    printf(" since the area could not grow (%s), new lines are not told apart\n", strerror((int)page->broken));
   return 0;
 }
 
@@ -184,7 +189,8 @@ static int snapshot(attach_state *attach) {
   ouro__writer writer;
   char name[PATH_MAX];
   if (!attach->area.page.started_ns) {
-    ouro__say("process %ld has not been traced yet; begin with: ouro attach %ld start", (long)attach->pid, (long)attach->pid);
+    ouro__say("process %ld has not been traced yet; begin with: ouro attach %ld start", (long)attach->pid,
+              (long)attach->pid);
     return 1;
   }
   if (is_alive(attach) && attach->area.page.mode != OURO_TRACE_OFF) demand_plain(attach, OURO_WISH_PINS);
@@ -194,8 +200,8 @@ static int snapshot(attach_state *attach) {
   const char *path = attach->output ? attach->output : name;
   int error = ouro__writer_open(&writer, path, attach->force);
   if (error) {
-    ouro__say(error == EEXIST ? "%s exists; name another file with --output, or add --force" : "cannot write %s: %s", path,
-              strerror(error));
+    ouro__say(error == EEXIST ? "%s exists; name another file with --output, or add --force" : "cannot write %s: %s",
+              path, strerror(error));
     return OURO_EXIT_USAGE;
   }
   write_recording(attach, &writer, now);
@@ -275,7 +281,8 @@ static bool read_options(attach_state *attach, const struct action *action, int 
   optind = 0;
   for (int option; (option = getopt_long(argc, argv, ":", action->options, NULL)) != -1;) {
     if (option == '?' || option == ':') {
-      ouro__say("'%s' is no option of ouro attach PID %s, or lacks its value; see ouro attach --help", argv[optind - 1], action->word);
+      ouro__say("'%s' is no option of ouro attach PID %s, or lacks its value; see ouro attach --help", argv[optind - 1],
+                action->word);
       return false;
     }
     if (!read_option(attach, option)) return false;
@@ -297,7 +304,8 @@ static bool read_pid(attach_state *attach, const char *text) {
 
 static int find_area(attach_state *attach) {
   if (!ouro__area_find(attach->pid, attach->path)) {
-    ouro__say("process %ld is not one that this user started with: ouro run --trace[=later] -- PROGRAM", (long)attach->pid);
+    ouro__say("process %ld is not one that this user started with: ouro run --trace[=later] -- PROGRAM",
+              (long)attach->pid);
     return 1;
   }
   int fd = open(attach->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

@@ -87,7 +87,8 @@ const char *ouro__obstacle_text(enum ouro__obstacle obstacle);
 
 /* ---------------------------------------------------------------- the environment */
 
-/* Find libouro-preload.so, or with `trace` libouro-trace.so: $OURO_PRELOAD, or by this command's own place. false: the user was told. */
+/* Find libouro-preload.so, or with `trace` libouro-trace.so: $OURO_PRELOAD, or by this command's own place. false: the user was
+ * told. */
 bool ouro__preload_find(char path[PATH_MAX], bool trace);
 
 /* The program's environment. `preload` NULL: leave LD_PRELOAD as it is. `directory` NULL: no files are asked for.

@@ -1,7 +1,7 @@
 /* cli/commands.h - the words that may follow `ouro`: each is one function.
  *
- * A command is called with the arguments after its own word; argv[-1] is that word, and argv[argc] is NULL. It returns the status to
- * exit with. */
+ * A command is called with the arguments after its own word; argv[-1] is that word, and argv[argc] is NULL. It returns the
+ * status to exit with. */
 #ifndef OURO_CLI_COMMANDS_H
 #define OURO_CLI_COMMANDS_H
 

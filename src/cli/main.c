@@ -32,7 +32,8 @@ static bool is_help(const char *word) {
 }
 
 static void help(void) {
-  puts("usage: ouro COMMAND [OPTIONS] [ARGUMENTS...]\n"
+  puts("usage: ouro run [OPTIONS] -- PROGRAM [ARGUMENTS...]\n"
+       "       ouro COMMAND [OPTIONS] [ARGUMENTS...]\n"
        "       ouro --version | --help\n");
   for (size_t i = 0; i < COMMANDS; i++) printf("  %-7s %s\n", commands[i].word, commands[i].what);
   puts("\n`ouro COMMAND --help` lists the options of a command.");

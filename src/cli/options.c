@@ -29,7 +29,8 @@ static const char help[] =
     "Tracing finds the lines that hold the memory:\n"
     "  --trace[=MODE]     record which lines allocate what. MODE is exact (the default), sample (a part of the\n"
     "                     allocations, at next to no cost), or later (when `ouro attach PID start` asks for it)\n"
-    "  --output FILE      record to FILE instead of PROGRAM.PID.ouro; other processes get files of their own beside it\n"
+    "  --output FILE      record to FILE instead of PROGRAM.PID.ouro; other processes get files of their own beside "
+    "it\n"
     "  --frames N         record at most N frames of each stack, 1 to 256\n"
     "  --native           in Python programs, record native frames among Python's\n"
     "  --sample-bytes SIZE  sample one in SIZE bytes (default 512k)\n"
@@ -197,13 +198,15 @@ static int read_trace_option(ouro__run_options *options, int option) {
     options->output = optarg;
     return -1;
   case OPT_FRAMES:
-    return ouro__options_number(optarg, 1, 256, &options->frames) ? -1 : wrong("--frames", "a number from 1 to 256", optarg);
+    return ouro__options_number(optarg, 1, 256, &options->frames) ? -1
+                                                                  : wrong("--frames", "a number from 1 to 256", optarg);
   case OPT_NATIVE:
     options->native = true;
     return -1;
   case OPT_SAMPLE_BYTES:
-    return ouro__options_size(optarg, &options->sample_bytes) ? -1
-                                                              : wrong("--sample-bytes", "a size such as 64k or 1m", optarg);
+    return ouro__options_size(optarg, &options->sample_bytes)
+               ? -1
+               : wrong("--sample-bytes", "a size such as 64k or 1m", optarg);
   case OPT_TEMPORARY:
     return read_temporary(options, optarg);
   default:

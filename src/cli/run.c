@@ -84,7 +84,8 @@ static bool name_library(run_state *run) {
   if (!ouro__preload_find(found, run->options.trace != NULL)) return false;
   strcpy(run->library, found);
   if (!found[strcspn(found, " :$\t\n")]) return true;
-  if (run->directory[0] && snprintf(run->library, sizeof run->library, "%s/%s", run->directory, strrchr(found, '/') + 1) > 0 &&
+  if (run->directory[0] &&
+      snprintf(run->library, sizeof run->library, "%s/%s", run->directory, strrchr(found, '/') + 1) > 0 &&
       symlink(found, run->library) == 0) {
     return true;
   }

@@ -70,19 +70,21 @@ ouro__seen_block ouro__block_seen(const void *block) {
                             column ? &column[found.index] : NULL};
 }
 
-void ouro__column_delete(ouro__pool *pool) {
-  if (!ouro__hot_columns) return;
-  _Atomic(ouro__word *) *place = &ouro__hot_columns[ouro__pool_unit(pool)];
-  ouro__word *column = ouro__load_acquire(place);
-  if (!column) return;
+void ouro__column_tell(ouro__pool *pool) {
   const ouro__heap_hooks *hooks = ouro__load_acquire(&ouro__the_hooks);
-  bool large = ouro__load_relaxed(&pool->kind) == OURO_KIND_LARGE;
-  size_t bytes = words_of(pool) * sizeof(ouro__word);
+  ouro__word *column = hooks && ouro__hot_columns ? column_of(pool, false) : NULL;
+  size_t blocks = ouro__load_relaxed(&pool->kind) == OURO_KIND_LARGE ? 1 : pool->blocks;
   char *base = ouro__pool_address(pool);
-  for (size_t index = 0; hooks && index < (large ? 1 : pool->blocks); index++) { /* a heap that is destroyed with its blocks */
+  for (size_t index = 0; column && index < blocks; index++) {
     if (ouro__load_relaxed(&column[index])) hooks->freed(base + index * pool->size, &column[index]);
   }
-  ouro__store_release(place, NULL);
+}
+
+void ouro__column_delete(ouro__pool *pool) {
+  ouro__word *column = ouro__hot_columns ? column_of(pool, false) : NULL;
+  if (!column) return;
+  size_t bytes = words_of(pool) * sizeof(ouro__word);
+  ouro__store_release(&ouro__hot_columns[ouro__pool_unit(pool)], NULL);
   ouro__meta_free(column, bytes);
   ouro__sub_relaxed(&column_bytes, bytes);
 }
@@ -118,7 +120,7 @@ int ouro__each_seen_block(int (*fn)(const ouro__seen_block *block, void *arg), v
 static int clear_pool(const ouro__pool_view *view, void *arg) {
   ouro__word *column = column_of(view->pool, false);
   for (size_t i = 0; column && i < words_of(view->pool); i++) {
-    ouro__store_relaxed(&column[i], ouro__load_relaxed(&column[i]) & *(const uint64_t *)arg);
+    if (ouro__load_relaxed(&column[i])) atomic_fetch_and_explicit(&column[i], *(const uint64_t *)arg, memory_order_relaxed);
   }
   return 0;
 }

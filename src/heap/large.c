@@ -62,6 +62,7 @@ static void unpublish(ouro__pool *large) {
   ouro_heap *heap = ouro__load_relaxed(&large->heap);
   ouro__acquire(lock_of(heap));
   if (heap) ouro__heap_unlink_all(heap, large);
+  ouro__column_delete(large);
   ouro__store_relaxed(&large->kind, OURO_KIND_NONE);
   ouro__release(lock_of(heap));
 }
@@ -88,7 +89,6 @@ void *ouro__large_alloc(ouro_heap *heap, size_t size, size_t alignment, bool zer
 
 void ouro__large_free(ouro__pool *large) {
   uint32_t units = large->magic;
-  ouro__column_delete(large);
   unpublish(large);
   ouro__units_put(ouro__pool_unit(large), units, true, false);
   ouro__purge_excess();

@@ -209,7 +209,10 @@ static void *move(const ouro__found *found, size_t have, size_t size) {
   if (heap && !heap->is_private) heap = NULL;
   void *fresh = NULL;
   if (large && size >= have && have >= OURO_MOVE_BYTES && !ouro__checking()) fresh = ouro__large_move(pool, size);
-  if (!fresh) {
+  if (fresh) {
+    const ouro__heap_hooks *hooks = ouro__load_acquire(&ouro__the_hooks);
+    if (OURO_UNLIKELY(hooks && hooks->given)) hooks->given(fresh, size, 0);
+  } else {
     fresh = ouro__alloc_from(heap, size, 1, false);
     if (!fresh) return NULL;
     memcpy(fresh, found->block, have < size ? have : size);

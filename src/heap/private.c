@@ -64,7 +64,7 @@ void ouro_heap_destroy(ouro_heap *heap) {
   if (!heap) return;
   while (heap->all != OURO_NONE) {
     ouro__pool *pool = &ouro__the_region.pools[heap->all];
-    ouro__column_delete(pool); /* with no lock held: who traces is told of the blocks that go */
+    ouro__column_tell(pool);
     if (ouro__load_relaxed(&pool->kind) == OURO_KIND_LARGE) {
       ouro__large_free(pool);
     } else {

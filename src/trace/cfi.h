@@ -16,7 +16,8 @@ enum ouro__cfi_kind {
   OURO_CFI_STORED,   /* CFA is stored at frame pointer + cfa; the caller's frame pointer at the frame pointer: a realigned stack */
   OURO_CFI_BX,       /* CFA = rbx + cfa: glibc's resolver of lazily bound functions */
   OURO_CFI_SIGNAL,   /* the return from a signal handler: all registers are in the context that the kernel put on the stack */
-  OURO_CFI_END       /* has no caller */
+  OURO_CFI_END,      /* has no caller */
+  OURO_CFI_NO_CODE   /* the address is in no code that calls: whoever gave it was wrong (never given by ouro__cfi_rule_at) */
 };
 
 typedef struct ouro__cfi_rule {

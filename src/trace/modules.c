@@ -4,6 +4,7 @@
  * they were seen. Code that lies in no file (a just-in-time compiler's) would ask again and again, so each fruitless reading makes the
  * next one rarer. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +56,7 @@ static void read_line(const char *line, size_t length) {
 static void read_maps(void) {
   static char buffer[LINE_BYTES * 2]; /* under the lock */
   size_t have = 0;
-  int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+  int saved_errno = errno, fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
   for (ssize_t got; fd >= 0 && (got = read(fd, buffer + have, sizeof buffer - have - 1)) > 0;) {
     have += (size_t)got;
     buffer[have] = 0;
@@ -69,6 +70,7 @@ static void read_maps(void) {
     memmove(buffer, line, have);
   }
   if (fd >= 0) close(fd);
+  errno = saved_errno;
 }
 
 void ouro__modules_know(uintptr_t address) {

@@ -27,9 +27,8 @@ static void forget_when_void(ouro__trace_thread *thread) {
 
 static inline size_t slot_of(uintptr_t a, uintptr_t b) {
   uint64_t hash = (a ^ b * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xff51afd7ed558ccd);
-  return (size_t)(hash >> 54);
+  return (size_t)(hash >> (64 - OURO_CACHE_LOG2));
 }
-_Static_assert(OURO_SITE_CACHE == 1024, "slot_of gives ten bits");
 
 /* What makes a site one of its own, beside the stack. */
 typedef struct kind {

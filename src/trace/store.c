@@ -79,7 +79,8 @@ static void *map_file(const char *name, int flags, off_t offset, size_t bytes, v
     *error = errno;
     return NULL;
   }
-  *error = posix_fallocate(fd, offset, (off_t)bytes);
+  do *error = posix_fallocate(fd, offset, (off_t)bytes);
+  while (*error == EINTR);
   void *memory = *error ? MAP_FAILED : mmap(where, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | (where ? MAP_FIXED : 0), fd, offset);
   if (memory == MAP_FAILED && !*error) *error = errno;
   close(fd);
@@ -128,7 +129,22 @@ static bool make_first_entries(void) {
     if (!ouro__store_new(table, &index)) return false;
     ouro__store_commit(table);
   }
-  return ouro__store_string("", 0) == 0;
+  ouro__store_string("", 0);
+  return places_used[OURO_AREA_STRINGS] != 0;
+}
+
+/* There is no memory: as if nothing had been. */
+static bool undo_start(ouro__area_page *page) {
+  uint32_t count = page ? ouro__load_relaxed(&page->chunks) : 0;
+  for (uint32_t i = 0; i < count; i++) ouro__os_unmap(chunks[i], OURO_AREA_CHUNK_BYTES);
+  memset(places_used, 0, sizeof places_used);
+  if (page) ouro__os_unmap(page, OURO_AREA_PAGE_BYTES);
+  if (ouro__sites) ouro__os_unmap(ouro__sites, OURO_SITES_MAX * sizeof *ouro__sites);
+  if (path[0]) unlink(path);
+  path[0] = 0;
+  ouro__sites = NULL;
+  ouro__tracing.page = NULL;
+  return false;
 }
 
 bool ouro__store_start(void) {
@@ -142,10 +158,10 @@ bool ouro__store_start(void) {
   }
   if (!page) page = map_more(0, OURO_AREA_PAGE_BYTES, &error);
   ouro__sites = ouro__os_map(OURO_SITES_MAX * sizeof *ouro__sites); /* touched as far as there are sites */
-  if (!page || !ouro__sites) return false;
+  if (!page || !ouro__sites) return undo_start(page);
   ouro__tracing.page = page;
   fill_page(page);
-  return make_first_entries();
+  return make_first_entries() || undo_start(page);
 }
 
 /* ---------------------------------------------------------------- entries */
@@ -153,12 +169,13 @@ bool ouro__store_start(void) {
 static bool add_chunk(enum ouro__area_table table) {
   ouro__area_page *page = ouro__tracing.page;
   uint32_t number = ouro__load_relaxed(&page->chunks);
-  int error = ENOSPC;
+  int error = ENOSPC, saved_errno = errno;
   char *chunk = NULL;
   if (ouro__load_relaxed(&page->broken)) return false;
   if (number < CHUNKS_MOST && places_used[table] < chunks_most[table]) {
     chunk = map_more(OURO_AREA_PAGE_BYTES + (off_t)number * OURO_AREA_CHUNK_BYTES, OURO_AREA_CHUNK_BYTES, &error);
   }
+  errno = saved_errno;
   if (!chunk) {
     ouro__store_relaxed(&page->broken, (uint32_t)error);
     return false;

@@ -26,7 +26,8 @@ _Thread_local const char *ouro__trace_type;
 ouro__lock ouro__trace_lock = OURO_LOCK_INIT(OURO_RANK_TRACE);
 _Atomic uint32_t ouro__trace_many;
 
-static _Atomic(ouro__trace_local *) only;  /* the thread that was seen; NULL: none yet, or more than one */
+static ouro__trace_local nobody;
+static _Atomic(ouro__trace_local *) only;  /* the thread that was seen; NULL: none yet; &nobody: there were more */
 static ouro__trace_thread *unused;         /* under the lock */
 static pthread_key_t exit_key;
 static _Atomic uint32_t started;
@@ -35,18 +36,31 @@ static bool barrier(int command) { return syscall(SYS_membarrier, command, 0, 0)
 
 /* ---------------------------------------------------------------- one or many */
 
+/* Somebody else makes many of one at this moment: wait for its end. The first thread itself need not, as it locks by now. */
+static void await_many(void) {
+  ouro__trace_local *first;
+  while ((first = ouro__load_acquire(&only)) && first != &nobody && first != &ouro__trace_mine) sched_yield();
+}
+
+/* Who comes first here is the only one to look into the memory of the first thread, which may be gone afterwards. */
 static void become_many(void) {
-  if (ouro__exchange_acquire(&ouro__trace_many, 1)) return;
+  if (ouro__exchange_acquire(&ouro__trace_many, 1)) {
+    await_many();
+    return;
+  }
   barrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
   ouro__trace_local *first = ouro__load_acquire(&only);
   while (first && first != &ouro__trace_mine && ouro__load_acquire(&first->inside)) sched_yield();
-  ouro__store_release(&only, NULL);
+  ouro__store_release(&only, &nobody);
 }
 
 static bool am_the_only(void) {
   ouro__trace_local *none = NULL;
   if (ouro__load_relaxed(&ouro__trace_many)) return false;
-  return ouro__load_relaxed(&only) == &ouro__trace_mine || atomic_compare_exchange_strong(&only, &none, &ouro__trace_mine);
+  if (ouro__load_relaxed(&only) == &ouro__trace_mine) return true;
+  if (!atomic_compare_exchange_strong(&only, &none, &ouro__trace_mine)) return false;
+  pthread_setspecific(exit_key, &ouro__trace_mine); /* its end must be known, also when it never allocates */
+  return true;
 }
 
 void ouro__trace_stop_all(void) {
@@ -63,23 +77,26 @@ void ouro__trace_go_on(void) {
 /* ---------------------------------------------------------------- a thread comes and goes */
 
 static void at_thread_exit(void *arg) {
-  ouro__trace_thread *thread = arg;
-  ouro__store_relaxed(&ouro__trace_mine.inside, 1);
+  ouro__trace_thread *thread = ouro__trace_mine.thread;
+  (void)arg;
   if (!ouro__load_relaxed(&ouro__trace_many)) become_many(); /* its own memory is about to go */
+  while (ouro__load_acquire(&only) == &ouro__trace_mine) sched_yield(); /* another is looking into it */
+  ouro__store_relaxed(&ouro__trace_mine.inside, 1);
   ouro__acquire(&ouro__trace_lock);
-  thread->next = unused;
-  unused = thread;
+  if (thread) thread->next = unused;
+  if (thread) unused = thread;
   ouro__release(&ouro__trace_lock);
   ouro__trace_mine.thread = NULL;
   ouro__trace_mine.gone = true;
-  ouro__store_relaxed(&ouro__trace_mine.inside, 0);
+  ouro__store_release(&ouro__trace_mine.inside, 0);
 }
 
 void ouro__threads_start(void) {
   uint32_t before = 0;
   if (!ouro__cas_acquire(&started, &before, 1)) return;
-  if (!barrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)) ouro__store_relaxed(&ouro__trace_many, 1);
-  if (pthread_key_create(&exit_key, at_thread_exit) != 0) exit_key = (pthread_key_t)-1;
+  bool known = pthread_key_create(&exit_key, at_thread_exit) == 0; /* when a thread ends */
+  if (!known) exit_key = (pthread_key_t)-1;
+  if (!known || !barrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)) ouro__store_relaxed(&ouro__trace_many, 1);
 }
 
 /* The number under which the thread's sites go; under the lock. */
@@ -109,7 +126,7 @@ OURO_COLD ouro__trace_thread *ouro__trace_thread_new(void) {
     ouro__trace_leave(locked);
   }
   ouro__trace_mine.thread = thread;
-  if (thread && exit_key != (pthread_key_t)-1) pthread_setspecific(exit_key, thread);
+  if (thread && exit_key != (pthread_key_t)-1) pthread_setspecific(exit_key, &ouro__trace_mine);
   return thread;
 }
 
@@ -117,5 +134,6 @@ OURO_COLD ouro__trace_thread *ouro__trace_thread_new(void) {
 void ouro__threads_fork_child(void) {
   if (ouro__trace_mine.locked) ouro__lock_reset(&ouro__trace_lock);
   ouro__store_relaxed(&ouro__trace_mine.inside, ouro__load_relaxed(&ouro__trace_mine.inside) - 1);
+  if (ouro__load_relaxed(&ouro__trace_many)) ouro__store_relaxed(&only, &nobody); /* whoever was about to say so is not here */
   if (!barrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)) ouro__store_relaxed(&ouro__trace_many, 1);
 }

@@ -30,7 +30,8 @@ static inline size_t ouro__word_size(uint64_t word) { return (size_t)(word >> OU
 /* ---------------------------------------------------------------- a thread */
 
 #define OURO_RECENT_MOST 33u  /* blocks that a thread has made last, for the temporary ones */
-#define OURO_SITE_CACHE 1024u
+#define OURO_CACHE_LOG2 13u          /* entries of a thread's caches, below; memory is touched as far as they are used */
+#define OURO_CACHE (1u << OURO_CACHE_LOG2)
 
 typedef struct ouro__cached_site {
   uintptr_t code, at; /* of one Python frame; or 0 and the node */
@@ -57,8 +58,8 @@ typedef struct ouro__trace_thread {
   unsigned recent_at;
   uint32_t events;
   const void *recent[OURO_RECENT_MOST];
-  ouro__cached_site sites[OURO_SITE_CACHE];
-  ouro__cached_node nodes[OURO_SITE_CACHE];
+  ouro__cached_site sites[OURO_CACHE];
+  ouro__cached_node nodes[OURO_CACHE];
   unsigned py_depth;                 /* frames in py: [0] is the outermost */
   bool py_cut;                       /* there are more outside of it */
   ouro__py_walked py[OURO_TRACE_FRAMES_MAX], py_new[OURO_TRACE_FRAMES_MAX];

@@ -10,7 +10,8 @@
  *
  * Rules are kept in a table by pc: one atomic word holds a tag and a rule that has been made small, so that readers and writers need no
  * order among each other. Code without a rule is tried by its frame pointer, which lies the same way with 16 for the distance. That is a
- * guess: from there on nothing is read of a page of which it is not certain that it is mapped.
+ * guess: from there on nothing is read of a page of which it is not certain that it is mapped, and a return address without a rule must
+ * lie behind a call.
  *
  * The last walk's frames are the second cache. Frame i with equal pc, CFA and frame pointer finds its caller at the same two places as
  * before; where they hold what they held, frame i - 1 is equal as well, and so on outwards. So no rule is looked up for what stayed.
@@ -28,8 +29,8 @@
 #include "trace/cfi.h"
 
 #define PAGE_OF(address) ((address) >> 12)
-#define FRAME_MOST ((uintptr_t)8 << 20)     /* bytes: what claims to be larger is no frame */
-#define FRAME_PLAUSIBLE ((uintptr_t)1 << 16) /* larger ones are looked at twice */
+#define FRAME_MOST ((uintptr_t)1 << 30)      /* bytes: what claims to be larger is no frame */
+#define FRAME_PLAUSIBLE ((uintptr_t)1 << 20) /* larger ones are looked at twice; as a guess they are no frames */
 #define ADDRESS_BITS 47                      /* of programs */
 
 /* ouro__native_frame.link: the distance of the saved frame pointer, a multiple of 8 (0: it was not saved), and flags. */
@@ -40,11 +41,13 @@ enum {
   LINK_FLAGS = 7
 };
 
-/* Registers in a frame that is not yet known. */
+/* Registers in a frame that is not yet known. The callee is the frame that it was reached from; its two words are not side by side, since
+ * compilers would copy them as one, and a processor waits when it reads as one what was just written as two. */
 typedef struct cursor {
   uintptr_t pc, sp, bp;
-  uintptr_t callee_pc, callee_cfa; /* the frame that it was reached from */
-  bool guessed;                    /* by a frame pointer, here or farther in */
+  uintptr_t callee_pc;
+  bool guessed; /* by a frame pointer, here or farther in */
+  uintptr_t callee_cfa;
 } cursor;
 
 /* Stack memory is read whatever the compiler, or a sanitizer, thinks of the place. */
@@ -81,7 +84,7 @@ void ouro__unwind_start(void) {
 
 /* ---------------------------------------------------------------- rules by address
  *
- * A word: 33 bits of tag, 16 bits cfa / 8, 12 bits bp / 8, 3 bits kind; 0 is empty. Bucket and tag together are the address, scrambled
+ * A word: 33 bits of tag, 16 bits cfa / 8, 11 bits bp / 8, 4 bits kind; 0 is empty. Bucket and tag together are the address, scrambled
  * by an odd factor, so that no two addresses share a tag in one bucket. */
 
 #define BUCKET_BITS 14
@@ -94,18 +97,36 @@ static _Atomic uint32_t generation; /* changes when `rules` was emptied */
 
 static uint64_t packed(ouro__cfi_rule rule) {
   int32_t cfa = rule.cfa / 8, bp = rule.bp / 8;
-  if (rule.cfa % 8 || rule.bp % 8 || cfa != (int16_t)cfa || bp < 0 || bp > 0xfff) return 0;
-  return (uint64_t)(uint16_t)cfa << 15 | (uint64_t)bp << 3 | rule.kind;
+  if (rule.cfa % 8 || rule.bp % 8 || cfa != (int16_t)cfa || bp < 0 || bp > 0x7ff) return 0;
+  return (uint64_t)(uint16_t)cfa << 15 | (uint64_t)bp << 4 | rule.kind;
 }
 
 static inline ouro__cfi_rule unpacked(uint64_t word) {
-  return (ouro__cfi_rule){.kind = word & 7, .cfa = (int16_t)(word >> 15) * 8, .bp = (int32_t)(word >> 3 & 0xfff) * 8};
+  return (ouro__cfi_rule){.kind = word & 15, .cfa = (int16_t)(word >> 15) * 8, .bp = (int32_t)(word >> 4 & 0x7ff) * 8};
+}
+
+/* Does a call end at `pc`? Where code cannot be told from data, as well. */
+static bool ends_call(uintptr_t pc) {
+#ifdef __x86_64__
+  const uint8_t *end = (const uint8_t *)pc + 1;
+  uintptr_t in_page = pc % 4096;
+  if (!readable(pc & ~(uintptr_t)7)) return false;
+  int longest = in_page >= 6 || readable(pc - in_page - 8) ? 7 : (int)in_page + 1;
+  for (int length = 2; length <= longest; length++) { /* the opcode ff with 2 in the next byte's middle, and its operands */
+    if (end[-length] == 0xff && (end[1 - length] & 0x38) == 0x10) return true;
+  }
+  return longest >= 5 && end[-5] == 0xe8;
+#else
+  return pc != 0;
+#endif
 }
 
 /* Who would return to the first instruction of a function was not called from there: a coroutine's stack begins so. */
 static ouro__cfi_rule found_rule(uintptr_t pc) {
   ouro__cfi_rule rule = ouro__cfi_rule_at(pc);
-  if (rule.kind == OURO_CFI_NONE && ouro__cfi_rule_at(pc + 1).kind != OURO_CFI_NONE) rule.kind = OURO_CFI_END;
+  if (rule.kind != OURO_CFI_NONE) return rule;
+  if (ouro__cfi_rule_at(pc + 1).kind != OURO_CFI_NONE) rule.kind = OURO_CFI_END;
+  else if (!ends_call(pc)) rule.kind = OURO_CFI_NO_CODE;
   return rule;
 }
 
@@ -146,9 +167,17 @@ OURO_INLINE ouro__cfi_rule rule_here(const cursor *c) {
   return rule;
 }
 
+/* In the kernel's context: its layout is fixed, and the C library's unwind information describes the same. */
+enum { CONTEXT_BP = 120, CONTEXT_SP = 160, CONTEXT_PC = 168 };
+
+/* All that leave() reads. */
 static bool is_mapped(const ouro__native_frame *frame) {
-  uint32_t saved = frame->link & ~(uint32_t)LINK_FLAGS;
-  return readable(frame->cfa - 8) && (!saved || readable(frame->cfa - saved));
+  uintptr_t first = frame->cfa - (frame->link & ~(uint32_t)LINK_FLAGS), last = frame->cfa - 8;
+  if (frame->link & LINK_SIGNAL) {
+    first = frame->cfa + CONTEXT_BP;
+    last = frame->cfa + CONTEXT_PC;
+  }
+  return readable(last) && (first > last || PAGE_OF(first) == PAGE_OF(last) || readable(first));
 }
 
 /* The CFA where neither register gives it; 0: it cannot be found. */
@@ -170,17 +199,29 @@ static OURO_NOINLINE void locate_unusual(cursor *c, ouro__cfi_rule rule, ouro__n
       break;
     case OURO_CFI_BX: frame->cfa = unusual_cfa(c, rule); break;
     case OURO_CFI_SIGNAL: case OURO_CFI_END: frame->cfa = c->sp; break;
-    default:
+    case OURO_CFI_NONE:
       c->guessed = true;
       frame->cfa = c->bp + 16;
       frame->link = 16;
+      break;
+    default: frame->cfa = 0;
   }
 }
 
 /* Where the stack pointer must not be believed, or a frame is very large: is the memory there? */
-static OURO_NOINLINE bool allay_doubt(ouro__native_frame *frame) {
+static OURO_NOINLINE bool allay_doubt(const cursor *c, ouro__cfi_rule rule, ouro__native_frame *frame) {
   frame->link |= LINK_DOUBT;
+  if (rule.kind == OURO_CFI_NONE && frame->cfa - c->sp > FRAME_PLAUSIBLE) return false;
   return is_mapped(frame);
+}
+
+/* Frames that end where they begin: of the kernel, and the outermost. */
+static OURO_NOINLINE bool is_without_size(const cursor *c, ouro__cfi_rule rule, ouro__native_frame *frame) {
+  if (rule.kind == OURO_CFI_SIGNAL) {
+    frame->link = LINK_SIGNAL;
+    return !c->guessed || allay_doubt(c, rule, frame);
+  }
+  return rule.kind == OURO_CFI_END;
 }
 
 /* The frame that the registers are in. False: it cannot be made out. */
@@ -192,13 +233,10 @@ OURO_INLINE bool locate(cursor *c, ouro__cfi_rule rule, ouro__native_frame *fram
   frame->link = (uint32_t)rule.bp;
   if (OURO_UNLIKELY(rule.kind != OURO_CFI_SP && !by_bp)) locate_unusual(c, rule, frame);
   uintptr_t size = frame->cfa - c->sp;
-  if (OURO_UNLIKELY(size == 0)) { /* nothing of it is read by its size */
-    if (rule.kind == OURO_CFI_SIGNAL) frame->link = LINK_SIGNAL;
-    return rule.kind == OURO_CFI_SIGNAL || rule.kind == OURO_CFI_END;
-  }
+  if (OURO_UNLIKELY(size == 0)) return is_without_size(c, rule, frame);
   if (OURO_UNLIKELY(size >= FRAME_MOST || (frame->cfa & 7) || (frame->link & ~(uint32_t)LINK_FLAGS) > size + 128)) return false;
-  bool doubtful = size > FRAME_PLAUSIBLE || (c->guessed && PAGE_OF(frame->cfa - 8) != PAGE_OF(c->sp - 8));
-  return !OURO_UNLIKELY(doubtful) || allay_doubt(frame);
+  bool doubtful = (rule.kind != OURO_CFI_SP && size > FRAME_PLAUSIBLE) || (c->guessed && PAGE_OF(frame->cfa - 8) != PAGE_OF(c->sp - 8));
+  return !OURO_UNLIKELY(doubtful) || allay_doubt(c, rule, frame);
 }
 
 /* A return address as the processor uses it. */
@@ -212,9 +250,7 @@ static inline uintptr_t stripped(uintptr_t address) {
 #endif
 }
 
-/* Into the kernel's context: its layout is fixed, and the C library's unwind information describes the same. */
 static void leave_signal(cursor *c, const ouro__native_frame *frame) {
-  enum { CONTEXT_BP = 120, CONTEXT_SP = 160, CONTEXT_PC = 168 };
   c->bp = peek(frame->cfa + CONTEXT_BP);
   c->sp = peek(frame->cfa + CONTEXT_SP);
   c->pc = peek(frame->cfa + CONTEXT_PC);
@@ -320,8 +356,8 @@ OURO_INLINE bool go(progress *p, cursor *c) {
   return false;
 }
 
-/* Put what was found into walk->frame. Of a stack with more frames than that has room for, the outermost are dropped, and some more, so that
- * not each further call drops one. */
+/* Put what was found into walk->frame. Of a stack with more frames than that has room for, the outermost are dropped, and some more,
+ * so that not each further call drops one. */
 static void settle(progress *p) {
   ouro__native_walk *walk = p->walk;
   unsigned keep = p->joined ? p->known : 0, total = keep + p->fresh;

@@ -76,7 +76,8 @@ class Collapsed(common.Case):
         frames = area.python('a;b.py', 'x\ny', 1), area.python('c.py', 'back\\slash', 2), area.python(b'\xffd.py', 'f', 3)
         area.site(area.stack(*frames), allocs=(1, 10), live=(1, 10))
         area.site(0, allocs=(1, 7), live=(1, 7))
-        self.assertEqual(self.export(area), [(r'x\x0ay (a\x3bb.py:1);back\\slash (c.py:2);f (' + '\ufffdd.py:3)', '10'), ('(no stack)', '7')])
+        self.assertEqual(self.export(area),
+                         [(r'x\x0ay (a\x3bb.py:1);back\\slash (c.py:2);f (' + '\ufffdd.py:3)', '10'), ('(no stack)', '7')])
 
 
 class Json(common.Case):
@@ -99,7 +100,8 @@ class Json(common.Case):
 
     def test_sites_have_all_measures(self):
         site = self.export(make_area.example())['sites'][3]
-        self.assertEqual(site, {'stack': 4, 'thread': 1, 'domain': 'obj', 'class_bytes': 16, 'type': 'Session', 'live': [75, 30000],
+        self.assertEqual(site, {'stack': 4, 'thread': 1, 'domain': 'obj', 'class_bytes': 16, 'type': 'Session',
+                                'live': [75, 30000],
                                 'peak': [300, 120000], 'total': [300, 120000], 'temporary': [0, 0], 'end': [70, 28000]})
 
     def test_the_measures_of_all_sites_add_up(self):
@@ -114,7 +116,8 @@ class Json(common.Case):
 
     def test_a_sampled_profile_has_its_variance(self):
         site = self.export(make_area.example(make_area.SAMPLE))['sites'][2]
-        self.assertEqual((site['samples'], site['total_variance'], site['live_variance'], site['live']), (10, 1e12, 5e11, [5000, 400000]))
+        self.assertEqual((site['samples'], site['total_variance'], site['live_variance'], site['live']),
+                         (10, 1e12, 5e11, [5000, 400000]))
 
 
 class Csv(common.Case):

@@ -118,8 +118,8 @@ class Pprof(common.Case):
         raw = self.pprof(self.export(area), '-raw')
         self.assertIn('alloc_objects/count alloc_space/bytes inuse_objects/count inuse_space/bytes[dflt]', raw)
         self.assertIn('PeriodType: space bytes\nPeriod: 1\n', raw)
-        self.assertRegex(raw, r'300 +120000 +75 +30000: \d+ \d+ *\n +domain:\[obj\] thread:\[worker-thread-16\] type:\[Session\]\n'
-                              r' +bytes:\[16')
+        self.assertRegex(raw, r'300 +120000 +75 +30000: \d+ \d+ *\n'
+                              r' +domain:\[obj\] thread:\[worker-thread-16\] type:\[Session\]\n +bytes:\[16')
         self.assertIn('Comment: ouro ', raw)
         self.assertRegex(raw, r'2 +2000000 +1 +1000000: .*\n +domain:\[malloc\] thread:\[python3\]\n +\d+ ',
                          'a large block has no size class')
@@ -131,7 +131,8 @@ class Pprof(common.Case):
         self.assertEqual(self.top(self.folder / 'profile.pb.gz', 'inuse_objects')['JSONDecoder.decode'], 5000)
 
     def test_the_default_follows_the_measure(self):
-        for measure, default in ('live', 'inuse_space'), ('total', 'alloc_space'), ('temporary', 'alloc_space'), ('peak', 'inuse_space'):
+        for measure, default in (('live', 'inuse_space'), ('total', 'alloc_space'), ('temporary', 'alloc_space'),
+                                 ('peak', 'inuse_space')):
             raw = self.pprof(self.export(make_area.example(), '--measure', measure), '-raw')
             self.assertRegex(raw, default + r'/bytes\[dflt\]', measure)
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What the libraries export, what they need, and how much static thread storage they take.
 
-    exports.py libouro.so libouro.a [libouro-preload.so]
+    exports.py libouro.so libouro.a [libouro-preload.so libouro-trace.so]
 
 libouro exports exactly the functions that the public headers declare; the archive defines no global name that could clash
 with a program's; the preload library exports the malloc family and nothing else. None needs a library but libc. Prints TAP."""
@@ -19,9 +19,10 @@ FAMILY = set('''malloc calloc realloc reallocarray free free_sized aligned_alloc
 ALSO = {'cfree', 'free_aligned_sized', 'mallinfo', 'malloc_info'}
 # Where a program's own libouro tells of its objects.
 JOIN = {'ouro_preload_join_1'}
+TRACE = {'ouro_preload_trace_1', 'dlclose'}
 # A library that is loaded late (dlopen) shares 1,664 bytes of static thread storage with all others; a preloaded one is there
 # from the start, and the loader makes room for it.
-MOST_TLS_BYTES = {'libouro.so': 512, 'libouro-preload.so': 4096}
+MOST_TLS_BYTES = {'libouro.so': 512, 'libouro-preload.so': 4096, 'libouro-trace.so': 4224}
 
 
 def run(*command):
@@ -42,7 +43,7 @@ def defined(archive):
 
 def declared():
     """The functions and variables that the public headers declare, those behind inlined functions included."""
-    names = ('base.h', 'heap.h', 'object.h', 'gc.h', 'weak.h', 'weakmap.h')
+    names = ('base.h', 'heap.h', 'object.h', 'gc.h', 'weak.h', 'weakmap.h', 'trace.h', 'source.h')
     text = ''.join((ROOT / 'include' / 'ouro' / name).read_text() for name in names)
     text = re.sub(r'/\*.*?\*/', '', text, flags=re.DOTALL)
     functions = re.findall(r'^OURO_API[^;(]*?\b(ouro_\w+)\(', text, re.MULTILINE)
@@ -69,7 +70,7 @@ def unexpected(names, allowed, what):
     return f'{what}: {", ".join(extra)}' if extra else ''
 
 
-def cases(shared, archive, preload=None):
+def cases(shared, archive, preload=None, trace=None):
     """(name, what is wrong) for each promise."""
     public = declared()
     yield 'the headers declare functions', '' if len(public) > 20 else f'only {len(public)} found'
@@ -82,7 +83,11 @@ def cases(shared, archive, preload=None):
     if preload:
         yield 'the preload library exports only the malloc family', unexpected(exported(preload), FAMILY | ALSO | JOIN, 'also')
         yield 'the preload library exports the whole malloc family', unexpected(FAMILY, exported(preload), 'not')
-    for library in filter(None, (shared, preload)):
+    if trace:
+        allowed = FAMILY | ALSO | JOIN | TRACE
+        yield 'the library that traces exports the same, what tracing needs, and nothing else', unexpected(exported(trace), allowed, 'also')
+        yield 'the library that traces exports all of that', unexpected(FAMILY | TRACE, exported(trace), 'not')
+    for library in filter(None, (shared, preload, trace)):
         name = pathlib.Path(library).name.split('.so')[0] + '.so'
         yield f'{name} needs libc only', unexpected(needed(library), {'libc.so.6', 'ld-linux-x86-64.so.2'}, 'also')
         size = tls_bytes(library)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The package as pip installs it from the sources, without a network, into a virtual environment: it has what belongs to it and nothing
-else, it traces, and pytest finds its plugin. Prints TAP."""
+"""The package as pip installs it from the sources, without a network, into a virtual environment: it has what belongs to it and
+nothing else, it traces, and pytest finds its plugin. Prints TAP."""
 
 import importlib.util
 import pathlib
@@ -23,7 +23,8 @@ print(ouro.take_snapshot().statistics('lineno')[0])
 
 def copy_of_the_tree(folder):
     """The sources, without build folders: what git knows, or would."""
-    listed = subprocess.run(['git', '-C', ROOT, 'ls-files', '-co', '--exclude-standard', '-z'], stdout=subprocess.PIPE, check=True, text=True)
+    listed = subprocess.run(['git', '-C', ROOT, 'ls-files', '-co', '--exclude-standard', '-z'], stdout=subprocess.PIPE, check=True,
+                            text=True)
     for name in filter(None, listed.stdout.split('\0')):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -31,8 +32,8 @@ def copy_of_the_tree(folder):
 
 
 def run(*command, folder):
-    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          timeout=PATIENCE)
+    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, timeout=PATIENCE)
     return '' if done.returncode == 0 else f'{done.stdout}\nstatus {done.returncode}', done.stdout
 
 

@@ -3,9 +3,10 @@
 
 usage: run.py PACKAGE CORE [TRACE_LIBRARY] [-k PATTERN] [--python VERSION]
 
-PACKAGE is the folder `ouro` of the build tree, CORE the archive that its extension module is linked with: for the other versions the
-module is compiled here, from the same sources. TRACE_LIBRARY is what `ouro run --trace` preloads. In each Python run the tests in cases/, and CPython's own test_tracemalloc with the import
-changed, where that Python has it; LISTED says which of its tests fail, and why."""
+PACKAGE is the folder `ouro` of the build tree, CORE the archive that its extension module is linked with: for the other versions
+the module is compiled here, from the same sources. TRACE_LIBRARY is what `ouro run --trace` preloads. In each Python run the tests
+in cases/, and CPython's own test_tracemalloc with the import changed, where that Python has it; LISTED says which of its tests
+fail, and why."""
 
 import argparse
 import json
@@ -25,8 +26,8 @@ PATIENCE = 600
 OWN_SWITCH = "the interpreter's own switch (-X tracemalloc, PYTHONTRACEMALLOC) starts the interpreter's own tracer"
 OWN_TRACER = "extensions that register foreign memory do so with the interpreter's own tracer"
 LISTED = {
-    'TestTracemallocEnabled.test_new_reference': 'an object out of a free list is no allocation; ouro has the line of the allocation',
-    'TestTracemallocEnabled.test_snapshot': 'frames beyond the limit are not counted, so total_nframe is None where there may be more',
+    'TestTracemallocEnabled.test_new_reference': 'an object out of a free list is no allocation; it has the line of its block',
+    'TestTracemallocEnabled.test_snapshot': 'frames beyond the limit are not counted: total_nframe is None',
     'TestSnapshot.test_create_snapshot': 'a snapshot is not made of what the private function _get_traces returns',
     'TestCommandLine.test_env_var_enabled_at_startup': OWN_SWITCH,
     'TestCommandLine.test_env_limit': OWN_SWITCH,
@@ -83,8 +84,8 @@ def outcomes(python, module, path, result):
     """({test: outcome}, what it wrote) of a module of tests in a folder; no tests where it died."""
     result.unlink(missing_ok=True)
     environment = {**os.environ, 'PYTHONPATH': str(path), 'PYTHONDONTWRITEBYTECODE': '1'}
-    done = subprocess.run([python, DRIVER, result, module], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, errors='replace', timeout=PATIENCE, env=environment, cwd=result.parent)
+    done = subprocess.run([python, DRIVER, result, module], cwd=result.parent, env=environment, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace', timeout=PATIENCE)
     return json.loads(result.read_text()) if result.exists() else {}, f'{done.stdout}status {done.returncode}'
 
 
@@ -125,19 +126,43 @@ def cpython_cases(python, folder, version):
             yield test, log if outcome == 'FAILED' else '', 'SKIP' if outcome == 'skipped' else ''
 
 
-def typed(package):
-    """The package passes mypy --strict."""
-    if not shutil.which('mypy'):
-        return '', 'SKIP there is no mypy'
-    done = subprocess.run(['mypy', '--strict', '--python-version', '3.9', '--cache-dir', os.devnull, ROOT / 'python' / 'ouro'],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    return done.stdout if done.returncode else '', ''
+# What a typed program may rely on; each line fails where its type is not found.
+TYPED = '''
+import ouro
+from ouro import Snapshot, StatisticDiff
+
+ouro.start(5, sample=True, native=True)
+snapshot: Snapshot = ouro.take_snapshot(peak=True)
+error: float = snapshot.statistics('lineno')[0].error
+function: str = snapshot.statistics('traceback')[0].traceback[-1].function
+difference: list[StatisticDiff] = snapshot.filter_traces([ouro.Filter(True, 'x')]).compare_to(snapshot, 'lineno')
+functions: list[str] = [frame.function for trace in snapshot.traces[:3] for frame in trace.traceback[:2]]
+kept: int = ouro.pins()[0].kept
+with ouro.Tracer(sample=1024) as trace:
+    peak: int = trace.peak
+    with ouro.gc_pauses() as pauses:
+        longest: float = pauses.longest
+'''
+
+
+def typed(folder):
+    """(name, what is wrong, directive): the package, and a program that uses it, pass mypy --strict."""
+    program = folder / 'typed.py'
+    program.write_text(TYPED)
+    for name, target in (('the package is typed', ROOT / 'python' / 'ouro'), ('a program that uses it is typed', program)):
+        if not shutil.which('mypy'):
+            yield name, '', 'SKIP there is no mypy'
+            continue
+        done = subprocess.run(['mypy', '--strict', '--python-version', '3.9', '--cache-dir', os.devnull, target],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              env={**os.environ, 'MYPYPATH': str(ROOT / 'python')})
+        yield name, done.stdout if done.returncode else '', ''
 
 
 def cases(options, folder):
     """(name, what is wrong, a directive of TAP)."""
     if not options.pattern:
-        yield 'the package is typed', *typed(options.package)
+        yield from typed(folder)
     found = pythons()
     yield 'there is a CPython from 3.9 to 3.13', '' if found else 'none was found', ''
     for version, (python, facts) in found.items():
@@ -165,7 +190,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix='ouro-test-') as folder:
         for number, (name, wrong, directive) in enumerate(cases(options, pathlib.Path(folder)), 1):
             failed += bool(wrong)
-            print(f'{"not ok" if wrong else "ok"} {number} - {name.replace("#", " ")}{" # " + directive if directive else ""}', flush=True)
+            directive = f' # {directive}' if directive else ''
+            print(f'{"not ok" if wrong else "ok"} {number} - {name.replace("#", " ")}{directive}', flush=True)
             for line in wrong.splitlines()[-60:]:
                 print(f'# {line}', flush=True)
     print(f'1..{number}')

@@ -109,6 +109,7 @@ class RoundTrip(Case):
         area = self.dump(self.write('a.area', make_area.example()))
         self.assertEqual(area['command'], ['python3', 'app.py', '--fast'])
         self.assertEqual(area['python'], '3.11.2')
+        self.assertEqual((area['ended'], area['seconds'], area['end_seconds'], area['peak_seconds']), (True, 2, 2, 1.5))
         self.assertEqual(area['live'], [5093, 1431417])
         self.assertEqual([frame['function'] for frame in area['frames'][1:4]], ['<module>', 'load', 'JSONDecoder.decode'])
         self.assertEqual(area['sites'][1]['of'], [[10, 640], [900, 57600], [1000, 64000], [800, 51200], [10, 640]])
@@ -230,7 +231,8 @@ class Damage(Case):
             area.page |= page
             return self.dump(self.write('a.area', area))
 
-        self.assertEqual(len(lie(make_area.example(), count_3=1 << 40)['sites']), (make_area.CHUNK - make_area.HEAD) // 120, 'as many as there is room for')
+        room = (make_area.CHUNK - make_area.HEAD) // make_area.ENTRY_BYTES[make_area.SITES]
+        self.assertEqual(len(lie(make_area.example(), count_3=1 << 40)['sites']), room)
         self.assertEqual(lie(make_area.example(), count_0=0)['frames'][1]['function'], '')
         self.assertEqual(len(lie(make_area.example(), chunks=0)['sites']), 1)
         self.assertEqual(lie(make_area.example(), chunks=0xFFFFFFFF, count_1=0)['nodes'][1], [0, 0])

@@ -35,16 +35,17 @@ static json_t *tally(ouro__tally of) { return json_pack("[I,I]", (json_int_t)of.
 
 static json_t *frame(const ouro__pframe *of) {
   return json_pack("{s:i,s:i,s:o,s:o,s:o,s:o,s:o,s:i,s:i}", "kind", (int)of->kind, "line", (int)of->line, "function",
-                   text(of->function), "file", text(of->file), "module", text(of->module), "address", number(of->address),
-                   "run_address", number(of->run_address), "generation", (int)of->generation, "caller", (int)of->caller);
+                   text(of->function), "file", text(of->file), "module", text(of->module), "address",
+                   number(of->address), "run_address", number(of->run_address), "generation", (int)of->generation,
+                   "caller", (int)of->caller);
 }
 
 static json_t *site(const ouro__psite *of) {
   json_t *tallies = json_array();
   for (int i = 0; i < OURO_MEASURES; i++) json_array_append_new(tallies, tally(of->of[i]));
-  return json_pack("{s:i,s:i,s:i,s:i,s:o,s:o,s:I,s:f,s:f}", "node", (int)of->node, "thread", of->thread, "class", of->class_,
-                   "domain", of->domain, "type", text(of->type), "of", tallies, "samples", (json_int_t)of->samples, "variance",
-                   of->variance, "live_variance", of->live_variance);
+  return json_pack("{s:i,s:i,s:i,s:i,s:o,s:o,s:I,s:f,s:f}", "node", (int)of->node, "thread", of->thread, "class",
+                   of->class_, "domain", of->domain, "type", text(of->type), "of", tallies, "samples",
+                   (json_int_t)of->samples, "variance", of->variance, "live_variance", of->live_variance);
 }
 
 static json_t *snapshot(const ouro__psnapshot *of) {
@@ -52,14 +53,15 @@ static json_t *snapshot(const ouro__psnapshot *of) {
   for (size_t i = 0; i < of->change_count; i++) {
     json_array_append_new(changes, json_pack("[i,o]", (int)of->changes[i].site, tally(of->changes[i].live)));
   }
-  return json_pack("{s:f,s:o,s:o,s:o}", "seconds", of->seconds, "label", text(of->label), "live", tally(of->live), "changes",
-                   changes);
+  return json_pack("{s:f,s:o,s:o,s:o}", "seconds", of->seconds, "label", text(of->label), "live", tally(of->live),
+                   "changes", changes);
 }
 
 static json_t *pin(const ouro__ppin *of) {
-  return json_pack("{s:o,s:o,s:i,s:i,s:i,s:o,s:o,s:o,s:f,s:f}", "arena", number(of->arena), "site", number(of->site), "blocks",
-                   (int)of->blocks, "pools", (int)of->pools, "held_pages", (int)of->held_pages, "bytes", number(of->bytes),
-                   "kept", number(of->kept), "sole", number(of->sole), "oldest", of->oldest, "youngest", of->youngest);
+  return json_pack("{s:o,s:o,s:i,s:i,s:i,s:o,s:o,s:o,s:f,s:f}", "arena", number(of->arena), "site", number(of->site),
+                   "blocks", (int)of->blocks, "pools", (int)of->pools, "held_pages", (int)of->held_pages, "bytes",
+                   number(of->bytes), "kept", number(of->kept), "sole", number(of->sole), "oldest", of->oldest,
+                   "youngest", of->youngest);
 }
 
 static json_t *point(const ouro__ppoint *of) {
@@ -71,14 +73,15 @@ static json_t *node(const ouro__pnode *of) { return json_pack("[i,i]", (int)of->
 static json_t *thread(const ouro__pthread *of) { return json_pack("[o,o]", number(of->id), text(of->name)); }
 
 static json_t *module(const ouro__pmodule *of) {
-  return json_pack("[o,o,o,o,i]", number(of->start), number(of->end), number(of->offset), text(of->path), (int)of->generation);
+  return json_pack("[o,o,o,o,i]", number(of->start), number(of->end), number(of->offset), text(of->path),
+                   (int)of->generation);
 }
 
-#define LIST(object, key, call, array, count)                                    \
-  do {                                                                           \
-    json_t *list = json_array();                                                 \
-    for (size_t i = 0; i < (count); i++) json_array_append_new(list, call(&(array)[i])); \
-    json_object_set_new(object, key, list);                                      \
+#define LIST(object, key, call, array, count)                                                                          \
+  do {                                                                                                                 \
+    json_t *list = json_array();                                                                                       \
+    for (size_t i = 0; i < (count); i++) json_array_append_new(list, call(&(array)[i]));                               \
+    json_object_set_new(object, key, list);                                                                            \
   } while (0)
 
 static json_t *whole(const ouro__profile *of) {
@@ -236,7 +239,8 @@ static int layout(void) {
   printf("%zu %zu %zu %zu %zu %zu\n", sizeof(ouro__area_frame), sizeof(ouro__area_node), sizeof(ouro__area_site),
          sizeof(ouro__area_module), sizeof(ouro__area_thread), sizeof(ouro__area_pin));
   printf("%zu %zu %zu %zu %zu\n", offsetof(ouro__area_page, counts), offsetof(ouro__area_page, live),
-         offsetof(ouro__area_page, pins_ns), offsetof(ouro__area_page, wish_sample), offsetof(ouro__area_page, command));
+         offsetof(ouro__area_page, pins_ns), offsetof(ouro__area_page, wish_sample),
+         offsetof(ouro__area_page, command));
   return 0;
 }
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Tests what `ouro` says of recorded programs: report, diff, tree, flame, pins, leaks, check. Prints TAP; the exit status is 1 where
-anything failed.
+"""Tests what `ouro` says of recorded programs: report, diff, tree, flame, pins, leaks, check. Prints TAP; the exit status is 1
+where anything failed.
 
 usage: run.py OURO RECORDING_TOOL [TRACE_LIBRARY] [-k PATTERN]
 
-OURO is the command, RECORDING_TOOL is tests/recording's. Without TRACE_LIBRARY (libouro-trace.so), what has to run programs is skipped."""
+OURO is the command, RECORDING_TOOL is tests/recording's. Without TRACE_LIBRARY (libouro-trace.so), what has to run programs is
+skipped."""
 
 import argparse
 import importlib.util

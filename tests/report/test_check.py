@@ -63,7 +63,8 @@ class Check(Case):
 
     def test_the_peak(self):
         err = self.check('--max-peak', '999999', '--', program(), 100, status=1)
-        self.assertRegex(err, r'\Aouro: process \d+ \(.*program 100\) had 1000000 bytes live at its peak; --max-peak allows 999999\n')
+        self.assertRegex(err, r'\Aouro: process \d+ \(.*program 100\) had 1000000 bytes live at its peak; '
+                              r'--max-peak allows 999999\n')
         self.assertRegex(err, r'(?m)^ +1\.0 MB +100  .*program\.c:\d+  fill$')
 
     def test_what_is_live_at_exit(self):
@@ -100,7 +101,8 @@ class Check(Case):
         self.assertIn('program 100) had 1.0 MB live at its peak', err)
 
     def test_output_is_the_programs(self):
-        out, err = self.ouro('check', '--max-peak', '1GB', '--', 'sh', '-c', 'echo out; echo err >&2', env={'OURO_PRELOAD': TRACE})
+        out, err = self.ouro('check', '--max-peak', '1GB', '--', 'sh', '-c', 'echo out; echo err >&2',
+                             env={'OURO_PRELOAD': TRACE})
         self.assertEqual((out, err), ('out\n', 'err\n'))
 
     def test_a_python_program(self):
@@ -124,7 +126,8 @@ class Baseline(Case):
         baseline = json.loads((self.folder / 'b.json').read_text())
         self.assertEqual(baseline['ouro_baseline'], 1)
         self.assertEqual(baseline['command'], [str(program()), '100', '0', '0', '5'])
-        self.assertEqual(baseline['totals'], {'peak': 1_000_100, 'live_at_exit': 1_000_000, 'allocated': 1_000_500, 'temporary_blocks': 5})
+        self.assertEqual(baseline['totals'], {'peak': 1_000_100, 'live_at_exit': 1_000_000, 'allocated': 1_000_500,
+                                              'temporary_blocks': 5})
         line, = baseline['lines']
         self.assertRegex(line.pop('line'), r'program\.c:\d+$')
         self.assertEqual(line, {'function': 'fill', 'peak': 1_000_000, 'live_at_exit': 1_000_000})

@@ -72,6 +72,13 @@ class Diff(Case):
         self.assertEqual(self.compared(f'{file}@2', file), [('a.py:1', 20, -30, 2, -3)])
         self.assertEqual(self.compared(f'{file}@1.5s', f'{file}@2.5s'), [('a.py:1', 50, 40, 5, 4)])
 
+    def test_a_snapshot_with_the_end(self):
+        states = [area_of({('a.py', 1): live(number, 10 * number) | {'end': (7, 70)}}, end_ns=4_000_000_000)
+                  for number in (1, 5, 2)]
+        file = self.record(states)
+        self.assertEqual(self.compared(f'{file}@1', file), [('a.py:1', 70, 60, 7, 6)])
+        self.assertEqual(self.compared(f'{file}@1', file, '--measure', 'live'), [('a.py:1', 20, 10, 2, 1)])
+
     def test_what_cannot_be_compared(self):
         self.refused('diff', 'old.area', words=['0 snapshots', 'two recordings'])
         self.refused('diff', words=['one or two recordings'])

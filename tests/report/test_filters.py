@@ -1,4 +1,4 @@
-"""--include, --exclude and their like, by tracemalloc's rules. tracemalloc itself gives the verdicts: each case is put to it, too."""
+"""--include, --exclude and their like, by tracemalloc's rules. tracemalloc itself gives the verdicts."""
 
 import itertools
 import tracemalloc
@@ -14,8 +14,8 @@ STACKS = {
     (('<frozen x>', 0),): (1, 7),
     (('aXc', 9), ('lib/b.py', 4)): (5, 11),
 }
-PATTERNS = ['a.py', 'b.py', 'a.py:2', 'b.py:4', '*.py', '*.pyc', 'a.pyc', '*/a.py', 'a?c', 'a[X-Z]c', 'a[!X]c', '*', '<*>', '*b.py:4',
-            'nothing', 'A.PY', 'lib*', '[a', 'a*c:9']
+PATTERNS = ['a.py', 'b.py', 'a.py:2', 'b.py:4', '*.py', '*.pyc', 'a.pyc', '*/a.py', 'a?c', 'a[X-Z]c', 'a[!X]c', '*', '<*>',
+            '*b.py:4', 'nothing', 'A.PY', 'lib*', '[a', 'a*c:9']
 
 
 def fake():

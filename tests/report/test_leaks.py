@@ -6,7 +6,8 @@ from common import Case, area_of, live
 def states(series, **page):
     """Areas of lines that have these bytes, one after the other: {line: [bytes, ...]}."""
     count = len(next(iter(series.values())))
-    return [area_of({('a.py', line): live(values[i] // 10, values[i]) for line, values in series.items()}, **({'end_ns': 0} | page))
+    page = {'end_ns': 0} | page
+    return [area_of({('a.py', line): live(values[i] // 10, values[i]) for line, values in series.items()}, **page)
             for i in range(count)]
 
 
@@ -23,11 +24,14 @@ class Growth(Case):
         self.assertEqual(self.grew({1: [10, 20, 30, 40, 39, 60, 70], 2: [10, 20, 30, 40, 50, 60, 70]}), {2: 60})
 
     def test_it_may_stand_still_for_half_of_the_time(self):
-        self.assertEqual(self.grew({1: [10, 20, 20, 30, 30, 40, 40], 2: [10, 20, 30, 40, 40, 40, 40, 40][:7],
-                                    3: [10, 20, 30, 30, 30, 30, 30]}), {1: 30, 2: 30})
+        self.assertEqual(self.grew({1: [10, 20, 20, 30, 30, 40, 40], 2: [10, 20, 20, 20, 20, 30, 40],
+                                    3: [10, 10, 10, 10, 20, 30, 30]}), {1: 30, 2: 30})
 
     def test_more_than_half_of_the_time_is_too_long(self):
         self.assertEqual(self.grew({1: [10, 20, 30, 40, 40, 40, 40, 40]}), {})
+
+    def test_what_has_stopped_to_grow_does_not_count(self):
+        self.assertEqual(self.grew({1: [10, 20, 30, 40, 50, 60, 70, 70, 70], 2: [10, 20, 30, 40, 50, 60, 70, 80, 80]}), {2: 70})
 
     def test_three_times_at_least(self):
         self.assertEqual(self.grew({1: [10, 20, 20, 30], 2: [10, 20, 30, 40]}), {2: 30})
@@ -38,14 +42,20 @@ class Growth(Case):
         self.assertEqual(self.grew({1: start_up}), {1: 190})
         self.assertEqual(self.grew({1: [50, 60, 100, 50, *range(60, 240, 10)]}), {})
 
+    def test_a_slow_leak_is_found_however_often_snapshots_are_taken(self):
+        slow = [10 * (number // 5) for number in range(101)]
+        dips = [value - (number == 63) for number, value in enumerate(slow)]
+        rare = [10 * (number // 40) for number in range(101)]
+        self.assertEqual(self.grew({1: slow, 2: dips, 3: rare}), {1: 180})
+
     def test_what_is_taken_down_at_the_end_does_not_count(self):
         # Began at 1 s of the clock, ends 5 s later; the snapshots are taken at 1, 2, ... 7 s.
         self.assertEqual(self.grew({1: [10, 20, 30, 40, 50, 5, 0]}, end_ns=6_000_000_000), {1: 40})
 
     def test_rates(self):
         row, = self.asked('leaks', self.record(states({7: [100, 160, 220, 280, 340]})))['grew']
-        self.assertEqual((row['bytes_growth'], row['blocks_growth'], row['bytes'], row['blocks'], row['times'], row['bytes_per_minute']),
-                         (240, 24, 340, 34, 4, 3600))
+        names = ('bytes_growth', 'blocks_growth', 'bytes', 'blocks', 'times', 'bytes_per_minute')
+        self.assertEqual([row[name] for name in names], [240, 24, 340, 34, 4, 3600])
         out, _ = self.ouro('leaks', 'a.ouro')
         self.assertRegex(out, r'(?m)^ +\+240 B +3\.6 kB +340 B +\+24 +4/4  a\.py:7  f$')
 

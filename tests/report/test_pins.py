@@ -41,8 +41,8 @@ class Pins(Case):
 
     def test_sums_by_line(self):
         answer = self.asked('pins', self.file)
-        rows = {row['key']: tuple(row.get(name) for name in ('kept', 'sole', 'bytes', 'blocks', 'arenas', 'oldest_s', 'youngest_s'))
-                for row in answer['rows']}
+        names = ('kept', 'sole', 'bytes', 'blocks', 'arenas', 'oldest_s', 'youngest_s')
+        rows = {row['key']: tuple(row.get(name) for name in names) for row in answer['rows']}
         self.assertEqual(rows, {
             'app.py:10': (600_000, 200_000, 7680, 120, 10, 5.009, 1),
             'app.py:20': (300_000, 81_920, 5120, 80, 10, 7, 2),
@@ -94,9 +94,17 @@ class Pins(Case):
     def test_csv(self):
         out, _ = self.ouro('pins', self.file, '--format', 'csv')
         rows = list(csv.DictReader(io.StringIO(out)))
-        self.assertEqual((rows[0]['kept'], rows[0]['arenas'], rows[0]['key'], rows[0]['oldest_s']), ('600000', '10', 'app.py:10', '5.009'))
+        names = ('kept', 'arenas', 'key', 'oldest_s')
+        self.assertEqual([rows[0][name] for name in names], ['600000', '10', 'app.py:10', '5.009'])
         out, _ = self.ouro('pins', self.file, '--format', 'csv', '--arenas')
         self.assertEqual(len(list(csv.DictReader(io.StringIO(out)))), 10)
+
+    def test_a_sample_says_that_it_is_one(self):
+        area = pinned()
+        area.page |= {'mode': make_area.SAMPLE, 'sample_bytes': 1000}
+        self.assertIn('(not sampled)', [row['key'] for row in self.asked('pins', self.write(area, 's.area'))['rows']])
+        out, _ = self.ouro('pins', 's.area')
+        self.assertIn('--trace=exact', out)
 
     def test_nothing_to_say(self):
         self.refused('pins', self.write(Area(), 'b.area'), words=['b.area', 'ouro pins PID'])

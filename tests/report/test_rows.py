@@ -16,7 +16,8 @@ def program():
     main, load, parse, other = (area.python(*frame) for frame in (MAIN, LOAD, PARSE, ('app.py', 'other', 20)))
     area.site(area.stack(main, load), allocs=(50, 5000), live=(10, 1000), temporary=(30, 3000), peak=(40, 4000), end=(4, 400))
     area.site(area.stack(main, load, parse), allocs=(7, 700), live=(7, 700), size_class=3, thread=1, type_='Node', domain=3)
-    area.site(area.stack(main, load, parse, parse), allocs=(1, 300), live=(1, 300), size_class=0, thread=1, domain=5, type_='Tree')
+    area.site(area.stack(main, load, parse, parse), allocs=(1, 300), live=(1, 300), size_class=0, thread=1, domain=5,
+              type_='Tree')
     area.site(area.stack(main, other), allocs=(2, 20), live=(2, 20), size_class=3, domain=3)
     area.site(area.stack(main), allocs=(9, 90), live=(0, 0), temporary=(9, 90))
     return area
@@ -114,10 +115,18 @@ class Rows(Case):
         self.assertEqual(self.rows('report', self.write(area, 'b.area')), {'(no stack)': (30, 3)})
         self.assertEqual(self.rows('report', 'b.area', '--cumulative'), {'(no stack)': (30, 3)})
 
+    def test_what_was_not_recorded_is_shown_as_that(self):
+        area = Area()
+        area.entries[make_area.SITES].clear()
+        area.site(0, **live(3, 30))
+        area.site(0, **live(1, 10))
+        self.assertEqual(self.rows('report', self.write(area, 'b.area')), {'(not recorded)': (30, 3), '(no stack)': (10, 1)})
+
     def test_several_files_are_one_report(self):
         self.write(area_of({('app.py', 10): live(1, 7), ('z.py', 1): live(2, 8)}, pid=9), 'b.area')
         answer = self.asked('report', self.file, 'b.area', '--measure', 'live')
-        self.assertEqual({row['key']: row['bytes'] for row in answer['rows']}, {'app.py:20': 1020, 'app.py:10': 1007, 'z.py:1': 8})
+        self.assertEqual({row['key']: row['bytes'] for row in answer['rows']},
+                         {'app.py:20': 1020, 'app.py:10': 1007, 'z.py:1': 8})
         self.assertEqual([process['pid'] for process in answer['processes']], [4711, 9])
         self.assertEqual(answer['all'], {'bytes': 2035, 'blocks': 23})
         out, _ = self.ouro('report', self.file, 'b.area')
@@ -161,7 +170,8 @@ class Text(Case):
         area.page |= {'lost': 3, 'broken': 28}
         out, _ = self.ouro('report', self.write(area))
         for line in (' python3 app.py --fast', ' process 4711, Python 3.11.2, exact, 25 frames; ',
-                     ' live at the end       1.4 kB in 14 blocks, after 2.00 s', ' never freed           2.0 kB in 20 blocks', ' at the peak           5.0 kB in 50 blocks, after 1.50 s',
+                     ' live at the end       1.4 kB in 14 blocks, after 2.00 s',
+                     ' never freed           2.0 kB in 20 blocks', ' at the peak           5.0 kB in 50 blocks, after 1.50 s',
                      ' allocated             6.1 kB in 69 blocks', ' freed at once         3.1 kB in 39 blocks (56.5 %)',
                      ' not recorded               3 allocations', ' the recording stopped growing: No space left on device'):
             self.assertIn('\n' + line, out)

@@ -85,6 +85,17 @@ class Recording(world.World):
         self.assertRegex(lines[0], r'^server --port 80 .* ended$')
         self.assertEqual(row(lines, 'a.py:2  f2')[0], '3.0 kB')
 
+    def test_what_was_live_when_the_program_began_to_end_is_what_is_shown_of_it(self):
+        """An interpreter that ends frees nearly all; the snapshots from then on are not compared with either."""
+        def area(live, **page):
+            made = self.area(**page)
+            made.site(made.stack(made.python('a.py', 'f1', 1)), allocs=(9, 9000), live=(1, live), end=(8, 8000))
+            return made
+        path = self.recording(area(7000), area(100, state=2, end_ns=self.started + 1_500_000_000))
+        lines = self.once(path)
+        self.assertIn('at end 8.0 kB ', lines[1])
+        self.assertEqual(row(lines, 'a.py:1  f1')[:3], ['8.0 kB', '8', '+1.0 kB'])
+
     def test_a_copy_of_an_area(self):
         lines = self.once(self.write(self.sized(700)))
         self.assertEqual(row(lines, 'a.py:1  f1')[0], '700 B')

@@ -546,11 +546,33 @@ static void walk_with_garbage(uintptr_t garbage) {
 static void garbage_in_the_frame_pointer_ends_the_walk(void **state) {
   (void)state;
   uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-  const uintptr_t garbage[] = {8, UINTPTR_MAX, UINTPTR_MAX - 15, (uintptr_t)1 << 47, here + 3, here - 100000, here + (7 << 20) + 8,
-                               (uintptr_t)made_code & ~(uintptr_t)7};
+  const uintptr_t garbage[] = {8, UINTPTR_MAX, UINTPTR_MAX - 15, (uintptr_t)1 << 47, here + 3, here - 100000,
+                               here + (7 << 20) + 8, here + (900 << 10), (uintptr_t)made_code & ~(uintptr_t)7};
   walks_open();
   for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++) walk_with_garbage(garbage[i]);
   walks_close();
+}
+
+/* What looks like a frame leads to data: that is not told as a frame. */
+static void an_address_that_no_call_returns_to_is_no_frame(void **state) {
+  (void)state;
+  static uintptr_t data[8];
+  volatile uintptr_t frames[4] = {0, (uintptr_t)&data[4], 0, 0};
+  frames[0] = (uintptr_t)&frames[2];
+  walks_open();
+  walk_both();
+  unsigned depth = 0;
+  uint8_t bytes[] = {0x55, 0x48, 0xbd, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xd7, 0x5d, 0xc3};
+  uintptr_t at = (uintptr_t)frames;
+  memcpy(bytes + 3, &at, sizeof at);
+  machine_code *code = made_code(bytes, sizeof bytes);
+  for (unsigned i = 0; i < 2; i++) {
+    code(walk_both);
+    depth = mine->kept.depth;
+    TEST_CHECK(mine->kept.cut && inner(&mine->kept, depth - 1)->pc - (uintptr_t)code < sizeof bytes);
+  }
+  walks_close();
+  code_free(code);
 }
 
 static ucontext_t back;
@@ -603,6 +625,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(code_without_information_is_walked_by_its_frame_pointer),
       cmocka_unit_test(a_frame_pointer_of_0_marks_the_outermost_frame),
       cmocka_unit_test(garbage_in_the_frame_pointer_ends_the_walk),
+      cmocka_unit_test(an_address_that_no_call_returns_to_is_no_frame),
       cmocka_unit_test(memory_that_is_not_mapped_is_never_read),
 #endif
   };

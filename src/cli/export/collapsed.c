@@ -1,7 +1,8 @@
-/* cli/export/collapsed.c - a line for each stack: "main (a.c:3);load (b.c:9) 1234", outermost frame first, then bytes. Flame graph
- * scripts, speedscope and others read it.
+/* cli/export/collapsed.c - a line for each stack: "main (a.c:3);load (b.c:9) 1234", outermost frame first, then bytes. Flame
+ * graph scripts, speedscope and others read it.
  *
- * The format knows no quoting: a `;` in a name is written \x3b, a newline \x0a, and a backslash, so that this can be undone, \\. */
+ * The format knows no quoting: a `;` in a name is written \x3b, a newline \x0a, and a backslash, so that this can be undone, \\.
+ * */
 #include <inttypes.h>
 #include <stdlib.h>
 

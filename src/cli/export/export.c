@@ -1,7 +1,7 @@
 /* cli/export/export.c - `ouro export`: the command line, and the file that is written.
  *
- * The file is made when the profile has been read, so that one that cannot be read leaves nothing behind; nor does a write that fails,
- * where the file is new. */
+ * The file is made when the profile has been read, so that one that cannot be read leaves nothing behind; nor does a write that
+ * fails, where the file is new. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -180,8 +180,8 @@ static int write_out(const request *asked, const ouro__profile *profile) {
   return fflush(stdout) == 0 && good ? 0 : cannot_write(asked);
 }
 
-/* What an interpreter leaves behind when it has taken down all else is seldom what somebody wants to know: as in `ouro report`, the default
- * is what was live when the program began to end. A killed program never did. */
+/* What an interpreter leaves behind when it has taken down all else is seldom what somebody wants to know: as in `ouro report`,
+ * the default is what was live when the program began to end. A killed program never did. */
 static void choose_measure(request *asked, const ouro__profile *profile) {
   bool end_known = profile->end_seconds >= 0;
   if (!asked->measured && end_known) asked->measure = OURO_MEASURE_END;

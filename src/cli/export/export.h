@@ -7,8 +7,8 @@
  *     build_id     of a program or library
  *     speedscope, collapsed, csv
  *
- * A site without a stack is shown with one frame of its own, so that every total is the sum of what is shown. A stack is never shown
- * shorter than it is: calls that the compiler inlined are frames like others. */
+ * A site without a stack is shown with one frame of its own, so that every total is the sum of what is shown. Calls that the
+ * compiler inlined are frames like others. */
 #ifndef OURO_CLI_EXPORT_EXPORT_H
 #define OURO_CLI_EXPORT_EXPORT_H
 
@@ -49,8 +49,8 @@ unsigned ouro__utf8_length(const char *text);
 
 /* ---------------------------------------------------------------- stacks */
 
-/* Goes along a stack, from the innermost frame to the outermost. Frames that only hand out memory, see cli/report/places.h, are left out
- * where the stack begins with them, so that the lines are those of `ouro report`. */
+/* Goes along a stack, from the innermost frame to the outermost. Frames that only hand out memory, see cli/report/places.h, are
+ * left out where the stack begins with them, so that the lines are those of `ouro report`. */
 typedef struct ouro__stack_walk {
   const ouro__profile *profile;
   uint32_t node, frame; /* the next; 0: none */
@@ -72,8 +72,8 @@ typedef struct ouro__frames {
 
 size_t ouro__frames_outermost_first(ouro__frames *stack, const ouro__profile *profile, uint32_t node);
 
-/* Bytes of the measure by node, sites without a stack apart: an array of node_count + 1, which the caller frees. [node_count] is what
- * could not be recorded; [0] what has no stack. NULL: no memory. */
+/* Bytes of the measure by node, sites without a stack apart: an array of node_count + 1, which the caller frees. [node_count] is
+ * what could not be recorded; [0] what has no stack. NULL: no memory. */
 int64_t *ouro__bytes_by_node(const ouro__profile *profile, ouro__measure measure);
 
 /* ---------------------------------------------------------------- JSON */

@@ -1,5 +1,5 @@
-/* cli/export/json.c - the whole profile as JSON, with all measures. docs/export.md lists the fields; a field is never renamed, and its
- * meaning only changes with "version". Pairs are [blocks, bytes]. */
+/* cli/export/json.c - the whole profile as JSON, with all measures. docs/export.md lists the fields; a field is never renamed,
+ * and its meaning only changes with "version". Pairs are [blocks, bytes]. */
 #include <stdlib.h>
 #include <string.h>
 

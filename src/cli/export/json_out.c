@@ -1,4 +1,5 @@
-/* cli/export/json_out.c - JSON as it comes: nothing is kept, so that a profile of any size can be written. Errors stay in the FILE. */
+/* cli/export/json_out.c - JSON as it comes: nothing is kept, so that a profile of any size can be written. Errors stay in the
+ * FILE. */
 #include <inttypes.h>
 #include <math.h>
 

@@ -6,8 +6,9 @@
  *     function  a name and a file
  *     mapping   a module's code. The first is taken for the program
  *
- * The values of `inuse` are of what is live, or of the peak or the end where that measure was asked for; those of `alloc` are of all
- * allocations, or of the temporary ones. Parts are written as they are known, the table of strings last: readers take any order. */
+ * The values of `inuse` are of what is live, or of the peak or the end where that measure was asked for; those of `alloc` are of
+ * all allocations, or of the temporary ones. Parts are written as they are known, the table of strings last: readers take any
+ * order. */
 #define _GNU_SOURCE
 #include <inttypes.h>
 #include <stdlib.h>

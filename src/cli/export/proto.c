@@ -1,7 +1,7 @@
 /* cli/export/proto.c - messages of protocol buffers, and a file of them that is compressed as it is written.
  *
- * A message is a row of fields: the number of the field and its kind, then a number in bytes of seven bits each, lowest first, or a
- * length and so many bytes. A part of a message is a message as bytes. */
+ * A message is a row of fields: the number of the field and its kind, then a number in bytes of seven bits each, lowest first, or
+ * a length and so many bytes. A part of a message is a message as bytes. */
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>

@@ -1,5 +1,5 @@
-/* cli/export/speedscope.c - the JSON of www.speedscope.app: one list of frames, and for each stack its frames, outermost first, with its
- * bytes. The two frames after the profile's own are for what has no stack. */
+/* cli/export/speedscope.c - the JSON of www.speedscope.app: one list of frames, and for each stack its frames, outermost first,
+ * with its bytes. The two frames after the profile's own are for what has no stack. */
 #include <stdlib.h>
 #include <string.h>
 

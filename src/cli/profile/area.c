@@ -1,5 +1,6 @@
-/* cli/profile/area.c - reads areas. Order matters, since the process writes meanwhile: an entry refers to entries of other tables that
- * were there before it, so the counts are read from the table that nobody refers to down to the one that refers to nothing. */
+/* cli/profile/area.c - reads areas. Order matters, since the process writes meanwhile: an entry refers to entries of other
+ * tables that were there before it, so the counts are read from the table that nobody refers to down to the one that refers to
+ * nothing. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -85,7 +86,8 @@ static bool look_at_counts(ouro__area *area) {
                               OURO_AREA_FRAMES, OURO_AREA_MODULES, OURO_AREA_STRINGS};
   for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
     size_t at = offsetof(ouro__area_page, counts) + (size_t)order[i] * sizeof(uint64_t);
-    if (pread(area->fd, (char *)&area->page + at, sizeof(uint64_t), (off_t)at) != (ssize_t)sizeof(uint64_t)) return false;
+    if (pread(area->fd, (char *)&area->page + at, sizeof(uint64_t), (off_t)at) != (ssize_t)sizeof(uint64_t))
+      return false;
   }
   return true;
 }
@@ -94,7 +96,8 @@ bool ouro__area_look(ouro__area *area) {
   ssize_t length = pread(area->fd, &area->page, sizeof area->page, 0);
   if (length != (ssize_t)sizeof area->page || !known(&area->page) || !look_at_counts(area)) return false;
   uint32_t chunks;
-  if (pread(area->fd, &chunks, sizeof chunks, offsetof(ouro__area_page, chunks)) != (ssize_t)sizeof chunks) return false;
+  if (pread(area->fd, &chunks, sizeof chunks, offsetof(ouro__area_page, chunks)) != (ssize_t)sizeof chunks)
+    return false;
   area->page.chunks = chunks;
   if (!look_at_chunks(area)) return false;
   for (int table = 0; table < OURO_AREA_TABLES; table++) {
@@ -234,13 +237,13 @@ static bool is_running(const ouro__area *area, const char *path) {
          (kill(area->page.pid, 0) == 0 || errno == EPERM);
 }
 
-/* When the file was last written, on the clock of the page. */
+/* When the process ended, or else when the file was last written, on the clock of the page. */
 static uint64_t written_ns(const ouro__area *area) {
   struct stat status;
   const ouro__area_page *page = &area->page;
   uint64_t last = page->end_ns > page->peak_ns ? page->end_ns : page->peak_ns;
   if (page->pins_ns > last) last = page->pins_ns;
-  if (fstat(area->fd, &status) != 0) return last;
+  if (page->end_ns || fstat(area->fd, &status) != 0) return last;
   uint64_t written = (uint64_t)status.st_mtim.tv_sec * 1000000000u + (uint64_t)status.st_mtim.tv_nsec;
   uint64_t by_file = page->started_ns + since(page->start_realtime_ns, written);
   return by_file > last ? by_file : last;

@@ -1,7 +1,7 @@
 /* cli/profile/area.h - reading the area of a process (trace/area.h) from outside, while it runs or when it is gone.
  *
- * The file is read, never mapped: a mapping of a file that somebody cuts would end ouro. What it says is checked: a table has as many
- * entries as its count says and as there are chunks for. */
+ * The file is read, never mapped: a mapping of a file that somebody cuts would end ouro. What it says is checked: a table has as
+ * many entries as its count says and as there are chunks for. */
 #ifndef OURO_CLI_PROFILE_AREA_H
 #define OURO_CLI_PROFILE_AREA_H
 
@@ -26,12 +26,12 @@ void ouro__area_close(ouro__area *area);
 /* Bring the page, and what is known of chunks, up to date. false: no memory, or the file is no area any more. */
 bool ouro__area_look(ouro__area *area);
 
-/* Copy `count` entries from number `first` on, each cut to `entry_bytes`, which is the size of what the table's struct is here. Returns
- * how many there were. */
+/* Copy `count` entries from number `first` on, each cut to `entry_bytes`, which is the size of what the table's struct is here.
+ * Returns how many there were. */
 size_t ouro__area_read(const ouro__area *area, enum ouro__area_table table, size_t first, size_t count, void *out);
 
-/* PINS as they were last written completely, allocated; NULL with *count 0: none, no memory, or they are being written all the time.
- * `*ns` is when they were written. */
+/* PINS as they were last written completely, allocated; NULL with *count 0: none, no memory, or they are being written all the
+ * time. `*ns` is when they were written. */
 ouro__area_pin *ouro__area_pins(ouro__area *area, size_t *count, uint64_t *ns);
 
 /* The facts of the page. `now_ns` is of CLOCK_MONOTONIC: when the page was read, or when the process was last seen. */
@@ -47,7 +47,8 @@ bool ouro__area_find(pid_t pid, char path[PATH_MAX]);
 /* A profile of the area file `path`; `fd` is taken over. NULL: the user was told why. */
 ouro__profile *ouro__area_profile(int fd, const char *path);
 
-/* What the process wrote of its heap beside its area: the newest JSON of PATH with .stat for .trace; NULL: none. The caller frees it. */
+/* What the process wrote of its heap beside its area: the newest JSON of PATH with .stat for .trace; NULL: none. The caller
+ * frees it. */
 char *ouro__area_heap(const char *path);
 
 #endif

@@ -1,5 +1,5 @@
-/* cli/profile/reader.c - reads recordings (recording.h): chunk after chunk into tables, snapshots and points, up to the first that is not
- * whole or makes no sense. Nothing in a file is trusted. */
+/* cli/profile/reader.c - reads recordings (recording.h): chunk after chunk into tables, snapshots and points, up to the first
+ * that is not whole or makes no sense. Nothing in a file is trusted. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
@@ -45,8 +45,8 @@ typedef struct reader {
   ouro__tables tables;
   size_t frame_room, node_room, site_room, module_room, thread_room, pin_room, string_room;
   uint64_t pins_ns;
-  ouro__tally *seen;     /* of each site in the snapshot before: raw; room for site_room */
-  uint32_t *changed;     /* sites whose counters changed since, each once */
+  ouro__tally *seen; /* of each site in the snapshot before: raw; room for site_room */
+  uint32_t *changed; /* sites whose counters changed since, each once */
   size_t changed_count;
   bool *is_changed;
   uint64_t live, live_bytes; /* of all sites */
@@ -159,7 +159,8 @@ static bool read_modules(reader *from, ouro__cursor *cursor) {
   ouro__tables *tables = &from->tables;
   if (ouro__cursor_number(cursor) != tables->module_count) return false;
   while (ouro__cursor_more(cursor)) {
-    if (!make_room(from, &tables->modules, &from->module_room, tables->module_count, sizeof *tables->modules)) return false;
+    if (!make_room(from, &tables->modules, &from->module_room, tables->module_count, sizeof *tables->modules))
+      return false;
     ouro__area_module *module = &tables->modules[tables->module_count++];
     module->start = ouro__cursor_number(cursor);
     module->end = ouro__cursor_number(cursor);
@@ -204,7 +205,8 @@ static bool read_threads(reader *from, ouro__cursor *cursor) {
   ouro__tables *tables = &from->tables;
   if (ouro__cursor_number(cursor) != tables->thread_count) return false;
   while (ouro__cursor_more(cursor)) {
-    if (!make_room(from, &tables->threads, &from->thread_room, tables->thread_count, sizeof *tables->threads)) return false;
+    if (!make_room(from, &tables->threads, &from->thread_room, tables->thread_count, sizeof *tables->threads))
+      return false;
     ouro__area_thread *thread = &tables->threads[tables->thread_count++];
     thread->id = ouro__cursor_number(cursor);
     ouro__cursor_raw(cursor, thread->name, sizeof thread->name);
@@ -604,7 +606,8 @@ static void free_reader(reader *from) {
 static bool read_head(reader *from, const char *path) {
   ouro__recording_head head;
   struct stat status;
-  if (fstat(from->fd, &status) != 0 || !read_at(from->fd, &head, sizeof head, 0) || head.magic != OURO_RECORDING_MAGIC) {
+  if (fstat(from->fd, &status) != 0 || !read_at(from->fd, &head, sizeof head, 0) ||
+      head.magic != OURO_RECORDING_MAGIC) {
     ouro__say("%s is no recording of ouro", path);
     return false;
   }

@@ -1,8 +1,8 @@
-/* cli/profile/recorder.c - when what is recorded: a point of the time line at each look, a snapshot when one is due, the pins from time
- * to time, and all that is left when the process has ended, whichever way.
+/* cli/profile/recorder.c - when what is recorded: a point of the time line at each look, a snapshot when one is due, the pins
+ * from time to time, and all that is left when the process has ended, whichever way.
  *
- * What it costs is bounded: a snapshot comes at the earliest a hundred times as long after the last as that took, and so do pins, which
- * cost the process itself. */
+ * What it costs is bounded: a snapshot comes at the earliest a hundred times as long after the last as that took, and so do
+ * pins, which cost the process itself. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -18,11 +18,11 @@
 #include "cli/profile/request.h"
 
 #define SECOND_NS UINT64_C(1000000000)
-#define FLUSH_NS (5 * SECOND_NS)     /* points that nobody else writes are in the file after so long */
+#define FLUSH_NS (5 * SECOND_NS)      /* points that nobody else writes are in the file after so long */
 #define PINS_MOST_NS (10 * SECOND_NS) /* between two wishes, unless they cost much */
-#define SHARE 100                    /* of the time, at most one part is work */
-#define SYMBOLS_NS (5 * SECOND_NS)   /* spent on the names of native frames, but for the program itself */
-#define NAMED 3                      /* recordings that the last line names one by one */
+#define SHARE 100                     /* of the time, at most one part is work */
+#define SYMBOLS_NS (5 * SECOND_NS)    /* spent on the names of native frames, but for the program itself */
+#define NAMED 3                       /* recordings that the last line names one by one */
 
 /* ---------------------------------------------------------------- names */
 
@@ -57,7 +57,8 @@ static char *file_name(const ouro__recorder *recorder, const ouro__followed *one
   return text("%s.%ld.ouro", recorder->base, (long)one->pid);
 }
 
-/* A process that executes another program leaves the name to that: wrappers (env, shells, pyenv's shims) are not what the user is after. */
+/* A process that executes another program leaves the name to that: wrappers (env, shells, pyenv's shims) are not what the user
+ * is after. */
 static void step_aside(const ouro__recorder *recorder, ouro__followed *one) {
   size_t length = strlen(one->file) - (ends_with(one->file, ".ouro") ? 5 : 0);
   char *aside = text("%.*s.exec%u.ouro", (int)length, one->file, one->program);
@@ -96,7 +97,8 @@ static ouro__followed *add(ouro__recorder *recorder, pid_t pid, unsigned program
   }
   ouro__followed *one = calloc(1, sizeof *one);
   if (!one) return NULL;
-  *one = (ouro__followed){.pid = pid, .program = program, .area_path = area_path, .area = {.fd = -1}, .writer = {.fd = -1}};
+  *one = (ouro__followed){
+      .pid = pid, .program = program, .area_path = area_path, .area = {.fd = -1}, .writer = {.fd = -1}};
   recorder->list[recorder->count++] = one;
   return one;
 }
@@ -138,11 +140,11 @@ static void read_directory(ouro__recorder *recorder) {
     if (!path || !add(recorder, pid, program, path)) free(path);
   }
   closedir(directory);
-  qsort(recorder->list, recorder->count, sizeof *recorder->list, compare);
+  if (recorder->count > 1) qsort(recorder->list, recorder->count, sizeof *recorder->list, compare);
 }
 
-/* Open the recording and write what there is already: ouro itself may be killed before a snapshot is due. false: it cannot be, and the user
- * was told. */
+/* Open the recording and write what there is already: ouro itself may be killed before a snapshot is due. false: it cannot be,
+ * and the user was told. */
 static bool begin(ouro__recorder *recorder, ouro__followed *one) {
   if (!recorder->base) recorder->base = base_name(recorder->options, recorder->processes->program);
   char *file = recorder->base ? file_name(recorder, one) : NULL;
@@ -157,7 +159,8 @@ static bool begin(ouro__recorder *recorder, ouro__followed *one) {
     error = ouro__writer_open(&one->writer, file, recorder->options->force);
   }
   if (error) {
-    ouro__say("cannot write %s: %s; process %ld is not recorded", file ? file : "a recording", strerror(error), (long)one->pid);
+    ouro__say("cannot write %s: %s; process %ld is not recorded", file ? file : "a recording", strerror(error),
+              (long)one->pid);
     free(file);
     one->done = true;
     return false;
@@ -285,8 +288,17 @@ static bool is_begun(ouro__recorder *recorder, ouro__followed *one) {
   return one->file || (one->area.page.started_ns != 0 && begin(recorder, one));
 }
 
+/* Did the process execute another program after the directory was read? Then that is to be found first. */
+static bool has_successor(const ouro__recorder *recorder, const ouro__followed *one) {
+  char *path = text("%s/%ld-%u.trace", recorder->processes->directory, (long)one->pid, one->program + 1);
+  bool there = path && access(path, F_OK) == 0;
+  free(path);
+  return there;
+}
+
 static void look_at(ouro__recorder *recorder, ouro__followed *one) {
   bool gone = is_gone(recorder, one), superseded = find(recorder, one->pid, one->program + 1) != NULL;
+  if (gone && !superseded && has_successor(recorder, one)) return;
   bool begun = is_begun(recorder, one); /* after it was seen to be gone: nothing more comes */
   if (one->done) return;
   if (gone || superseded) {
@@ -345,6 +357,7 @@ static void say_files(const ouro__recorder *recorder) {
 }
 
 void ouro__recorder_close(ouro__recorder *recorder, bool quiet) {
+  if (recorder->processes) ouro__recorder_look(recorder, recorder->processes);
   for (size_t i = 0; i < recorder->count; i++) {
     ouro__followed *one = recorder->list[i];
     if (!one->done) finish(recorder, one, is_gone(recorder, one), false);

@@ -1,5 +1,5 @@
-/* cli/profile/recorder.h - records the traced processes of a run: finds their areas in its directory, follows each until it ends, and writes
- * a recording of each. */
+/* cli/profile/recorder.h - records the traced processes of a run: finds their areas in its directory, follows each until it
+ * ends, and writes a recording of each. */
 #ifndef OURO_CLI_PROFILE_RECORDER_H
 #define OURO_CLI_PROFILE_RECORDER_H
 

@@ -6,16 +6,16 @@
  *     ...
  *     INDEX      the last chunk of a recording that was closed
  *
- * It is only ever appended to, chunk by chunk, each in one write. A chunk can be checked and unpacked without the others; what it says
- * builds on those before it. So a file that ends anywhere, because the program, ouro or the machine died, or because the disk was full,
- * is read up to its last whole chunk. All numbers in headers are little-endian.
+ * It is only ever appended to, chunk by chunk, each in one write. A chunk can be checked and unpacked without the others; what
+ * it says builds on those before it. So a file that ends anywhere, because the program, ouro or the machine died, or because the
+ * disk was full, is read up to its last whole chunk. All numbers in headers are little-endian.
  *
- * A recording follows the tables of an area (trace/area.h) and says what was added to them and what changed. A reader passes over kinds of
- * chunks, and facts, that it does not know, and takes fields that are missing as 0: so a newer writer may add both. What cannot be
- * understood without knowing something new gets a new version, which older readers refuse.
+ * A recording follows the tables of an area (trace/area.h) and says what was added to them and what changed. A reader passes
+ * over kinds of chunks, and facts, that it does not know, and takes fields that are missing as 0: so a newer writer may add
+ * both. What cannot be understood without knowing something new gets a new version, which older readers refuse.
  *
- * What is in a chunk: numbers are of variable length, differences signed (bytes.h); N(x) is a number, D(x) the difference of x from
- * the same field of the entry before it in the chunk, at first 0. Entries go on to the end of the chunk.
+ * What is in a chunk: numbers are of variable length, differences signed (bytes.h); N(x) is a number, D(x) the difference of x
+ * from the same field of the entry before it in the chunk, at first 0. Entries go on to the end of the chunk.
  *
  *     FACTS      N(bytes) python, N(bytes) command, then of each fact N(ouro__fact), N(value): the last one holds
  *     STRINGS    N(offset), then bytes: the area's table from there on
@@ -24,16 +24,16 @@
  *     NODES      N(first), then N(node - parent) D(frame)
  *     THREADS    N(first), then N(id), name in 16 bytes
  *     SITES      N(first), then D(node) N(thread) N(class) N(domain) N(type)
- *     COUNTS     D(site), N(mask); for each counter in the mask, lowest first, the signed difference from what it was before, or, of
- *                variances, the 8 bytes. A counter that was never mentioned is 0
+ *     COUNTS     D(site), N(mask); for each counter in the mask, lowest first, the signed difference from what it was before,
+ *                or, of variances, the 8 bytes. A counter that was never mentioned is 0
  *     SNAPSHOT   N(ns since tracing began), N(bytes) label: what sites have now is a snapshot
  *     POINTS     D(ns) D(live bytes) D(heap held) D(resident)
- *     PINS       N(ns), then D(arena) D(site) N(blocks) D(bytes) D(kept) D(sole) N(pools) N(oldest) N(youngest) N(held pages): the
- *                whole table, which replaces the one before; a table that needs several chunks has the same ns in all
+ *     PINS       N(ns), then D(arena) D(site) N(blocks) D(bytes) D(kept) D(sole) N(pools) N(oldest) N(youngest) N(held pages):
+ *                the whole table, which replaces the one before; a table that needs several chunks has the same ns in all
  *     HEAP       JSON of the heap as the process wrote it last: the last one holds
- *     SYMBOLS    N(frames in all tables), then of each native frame, and of those that were inlined into them and have numbers from
- *                there on, D(frame) N(kind) N(line) D(address) D(run address) N(generation) N(caller), and N(bytes) of function,
- *                file, module
+ *     SYMBOLS    N(frames in all tables), then of each native frame, and of those that were inlined into them and have numbers
+ *                from there on, D(frame) N(kind) N(line) D(address) D(run address) N(generation) N(caller), and N(bytes) of
+ *                function, file, module
  *     RESET      nothing: tracing began anew, all tables are empty
  *     INDEX      N(chunks before it), then of each N(kind) N(offset) */
 #ifndef OURO_CLI_PROFILE_RECORDING_H
@@ -82,6 +82,7 @@ typedef struct ouro__chunk {
   uint32_t reserved[3];
 } ouro__chunk;
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "headers and doubles are written as they are in memory");
 _Static_assert(sizeof(ouro__recording_head) == 16, "part of the format");
 _Static_assert(sizeof(ouro__chunk) == 32, "part of the format");
 
@@ -90,8 +91,8 @@ uint32_t ouro__chunk_check(const ouro__chunk *chunk, const void *stored);
 
 #define OURO_SNAPSHOTS_MOST 300 /* of those taken at intervals are shown; beyond, as many evenly spaced ones */
 
-/* A profile of the recording `path`; `fd` is taken over. NULL: the user was told why. Native frames have their symbols where the recording
- * was closed. A recording that ends early is read as far as it goes, and the user told. */
+/* A profile of the recording `path`; `fd` is taken over. NULL: the user was told why. Native frames have their symbols where the
+ * recording was closed. A recording that ends early is read as far as it goes, and the user told. */
 ouro__profile *ouro__recording_profile(int fd, const char *path);
 
 #endif

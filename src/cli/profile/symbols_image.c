@@ -132,7 +132,8 @@ static uint32_t rank_of(const GElf_Sym *from, const char *name) {
 
 static bool is_code(const GElf_Sym *from) {
   unsigned type = GELF_ST_TYPE(from->st_info);
-  return from->st_shndx != SHN_UNDEF && from->st_value && (type == STT_FUNC || type == STT_GNU_IFUNC || (type == STT_NOTYPE && from->st_size));
+  bool may_be = type == STT_FUNC || type == STT_GNU_IFUNC || (type == STT_NOTYPE && from->st_size);
+  return may_be && from->st_shndx != SHN_UNDEF && from->st_value;
 }
 
 static int by_start_and_rank(const void *a, const void *b) {

@@ -1,5 +1,5 @@
-/* cli/profile/tables.c - makes a profile of tables, and believes nothing of what is in them: an index out of range becomes 0, a string
- * that is none becomes "", a number that is none becomes 0. */
+/* cli/profile/tables.c - makes a profile of tables, and believes nothing of what is in them: an index out of range becomes 0, a
+ * string that is none becomes "", a number that is none becomes 0. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,7 +82,8 @@ static const ouro__area_module *module_of(const ouro__tables *tables, const ouro
   return found;
 }
 
-static void native_frame(ouro__profile *profile, const ouro__tables *tables, const ouro__area_frame *from, ouro__pframe *to) {
+static void native_frame(ouro__profile *profile, const ouro__tables *tables, const ouro__area_frame *from,
+                         ouro__pframe *to) {
   const ouro__area_module *module = module_of(tables, from);
   to->run_address = from->address;
   to->generation = from->line;
@@ -142,14 +143,16 @@ static void counters(const uint64_t counts[OURO_COUNTERS], bool sampled, ouro__p
   to->of[OURO_MEASURE_LIVE] = ouro__tally_of(counts[OURO_COUNT_LIVE], counts[OURO_COUNT_LIVE_BYTES], sampled);
   to->of[OURO_MEASURE_PEAK] = ouro__tally_of(counts[OURO_COUNT_PEAK], counts[OURO_COUNT_PEAK_BYTES], sampled);
   to->of[OURO_MEASURE_TOTAL] = ouro__tally_of(counts[OURO_COUNT_ALLOCS], counts[OURO_COUNT_BYTES], sampled);
-  to->of[OURO_MEASURE_TEMPORARY] = ouro__tally_of(counts[OURO_COUNT_TEMPORARY], counts[OURO_COUNT_TEMPORARY_BYTES], sampled);
+  to->of[OURO_MEASURE_TEMPORARY] =
+      ouro__tally_of(counts[OURO_COUNT_TEMPORARY], counts[OURO_COUNT_TEMPORARY_BYTES], sampled);
   to->of[OURO_MEASURE_END] = ouro__tally_of(counts[OURO_COUNT_END], counts[OURO_COUNT_END_BYTES], sampled);
   to->samples = counts[OURO_COUNT_SAMPLES];
   to->variance = variance(counts[OURO_COUNT_VARIANCE]);
   to->live_variance = variance(counts[OURO_COUNT_LIVE_VARIANCE]);
 }
 
-static void site(ouro__profile *profile, const ouro__tables *tables, const ouro__site *from, bool sampled, ouro__psite *to) {
+static void site(ouro__profile *profile, const ouro__tables *tables, const ouro__site *from, bool sampled,
+                 ouro__psite *to) {
   to->node = from->node < profile->node_count ? from->node : 0;
   to->thread = from->thread < profile->thread_count ? from->thread : 0;
   to->class_ = from->class_;

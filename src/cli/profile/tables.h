@@ -1,7 +1,7 @@
 /* cli/profile/tables.h - what the tracer counted, as it stands in an area and in a recording: the step before a profile.
  *
- * area.c and reader.c fill TABLES; ouro__tables_profile makes a profile of them. Nothing in tables is trusted: an index may be out of
- * range, a string may be none. What is wrong is checked in one place, where the profile is made. */
+ * area.c and reader.c fill TABLES; ouro__tables_profile makes a profile of them. Nothing in tables is trusted: an index may be
+ * out of range, a string may be none. What is wrong is checked in one place, where the profile is made. */
 #ifndef OURO_CLI_PROFILE_TABLES_H
 #define OURO_CLI_PROFILE_TABLES_H
 

@@ -15,7 +15,7 @@
 
 #define CHUNK_BYTES (1024u * 1024) /* a chunk is written when it has so many raw bytes */
 #define COMPRESSION 3
-#define LEAST_PACKED 64            /* fewer bytes are stored as they are */
+#define LEAST_PACKED 64 /* fewer bytes are stored as they are */
 #define READ_ENTRIES 4096
 
 uint32_t ouro__chunk_check(const ouro__chunk *chunk, const void *stored) {
@@ -108,7 +108,8 @@ static void end_chunk(ouro__writer *writer, enum ouro__chunk_kind kind) {
   ouro__bytes_number(&writer->index, kind);
   ouro__bytes_number(&writer->index, (uint64_t)writer->end);
   writer->chunks++;
-  if (append(writer, writer->chunk.data, sizeof header + header.stored)) writer->end += (int64_t)(sizeof header + header.stored);
+  if (append(writer, writer->chunk.data, sizeof header + header.stored))
+    writer->end += (int64_t)(sizeof header + header.stored);
   writer->raw.size = 0;
 }
 
@@ -312,7 +313,8 @@ static void put_facts(ouro__writer *writer, const ouro__area *area, uint64_t now
 }
 
 static bool is_same_site(const ouro__site *a, const ouro__site *b) {
-  return a->node == b->node && a->thread == b->thread && a->class_ == b->class_ && a->domain == b->domain && a->type == b->type;
+  return a->node == b->node && a->thread == b->thread && a->class_ == b->class_ && a->domain == b->domain &&
+         a->type == b->type;
 }
 
 /* Tracing that was started again, or cleared, has nothing of what it had: numbers of sites mean others now. */
@@ -411,7 +413,8 @@ void ouro__writer_heap(ouro__writer *writer, const char *json, size_t length) {
   end_chunk(writer, OURO_CHUNK_HEAP);
 }
 
-static void put_symbol(ouro__bytes *raw, size_t frame, const ouro__pframe *now, size_t last_frame, const ouro__pframe *last) {
+static void put_symbol(ouro__bytes *raw, size_t frame, const ouro__pframe *now, size_t last_frame,
+                       const ouro__pframe *last) {
   ouro__bytes_difference(raw, last_frame, frame);
   ouro__bytes_number(raw, now->kind);
   ouro__bytes_number(raw, now->line);

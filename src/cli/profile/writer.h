@@ -1,7 +1,7 @@
 /* cli/profile/writer.h - writes one recording (recording.h) of one area.
  *
- * An error of the system while writing is said once, in one line; the file then ends with its last whole chunk, and the writer does nothing
- * from then on. */
+ * An error of the system while writing is said once, in one line; the file then ends with its last whole chunk, and the writer
+ * does nothing from then on. */
 #ifndef OURO_CLI_PROFILE_WRITER_H
 #define OURO_CLI_PROFILE_WRITER_H
 
@@ -24,8 +24,8 @@ typedef struct ouro__writer {
   uint64_t point[4];   /* the last one in `points` */
 } ouro__writer;
 
-/* Create the file, which stays empty, or what it was, until there is something to write. Returns 0, or an errno: EEXIST where there is one,
- * unless `force`. */
+/* Create the file, which stays empty, or what it was, until there is something to write. Returns 0, or an errno: EEXIST where
+ * there is one, unless `force`. */
 int ouro__writer_open(ouro__writer *writer, const char *path, bool force);
 
 /* Write what is new in the area, of which the caller has had a look just now. */
@@ -43,7 +43,8 @@ void ouro__writer_pins(ouro__writer *writer, ouro__area *area);
 
 void ouro__writer_heap(ouro__writer *writer, const char *json, size_t length);
 
-/* Give native frames their names and write those, unless there are none. pre: the area is as it was at the last update, or has more. */
+/* Give native frames their names and write those, unless there are none. pre: the area is as it was at the last update, or has
+ * more. */
 void ouro__writer_symbols(ouro__writer *writer, ouro__area *area);
 
 /* Write the index and close the file. */

@@ -293,8 +293,10 @@ static int load(ouro__ask *ask, char **names, unsigned count) {
 
 /* What an interpreter leaves behind when it has taken down all else is seldom what somebody wants to know. */
 static void choose_measure(ouro__ask *ask) {
-  const ouro__source *first = &ask->sources[0];
-  if (!ask->measure_given && !first->at && first->profile->end_seconds >= 0) ask->wish.measure = OURO_MEASURE_END;
+  for (size_t i = 0; i < ask->source_count; i++) {
+    const ouro__source *source = &ask->sources[i];
+    if (!ask->measure_given && !source->at && source->profile->end_seconds >= 0) ask->wish.measure = OURO_MEASURE_END;
+  }
 }
 
 static int read_all(ouro__ask *ask, const ouro__ask_about *about, int argc, char **argv) {

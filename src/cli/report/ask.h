@@ -1,5 +1,5 @@
-/* cli/report/ask.h - what the user asks: the options that report, diff, tree, flame, pins and leaks share, and the files or processes
- * that they name. */
+/* cli/report/ask.h - what the user asks: the options that report, diff, tree, flame, pins and leaks share, and the files or
+ * processes that they name. */
 #ifndef OURO_CLI_REPORT_ASK_H
 #define OURO_CLI_REPORT_ASK_H
 
@@ -38,7 +38,8 @@ typedef struct ouro__ask_about {
   unsigned least, most; /* names */
 } ouro__ask_about;
 
-/* Read the arguments and load what they name. Returns -1 to go on, or the status to exit with: the user was told why, or was helped. */
+/* Read the arguments and load what they name. Returns -1 to go on, or the status to exit with: the user was told why, or was
+ * helped. */
 int ouro__ask_read(ouro__ask *ask, const ouro__ask_about *about, int argc, char **argv);
 void ouro__ask_free(ouro__ask *ask);
 

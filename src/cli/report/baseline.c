@@ -1,8 +1,8 @@
-/* cli/report/baseline.c - a file, small enough to be kept with the program's source, of what a run had: totals and lines. Judged are the
- * totals at the peak and at the end; the lines say where a difference comes from.
+/* cli/report/baseline.c - a file, small enough to be kept with the program's source, of what a run had: totals and lines.
+ * Judged are the totals at the peak and at the end; the lines say where a difference comes from.
  *
- * Lines are in order of their names, so that two versions of the file can be compared as text. A line that has moved within its function
- * is recognised: what has no equal is matched with what has the same file and function. */
+ * Lines are in order of their names, so that two versions of the file can be compared as text. A line that has moved within its
+ * function is recognised: what has no equal is matched with what has the same file and function. */
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>

@@ -1,5 +1,6 @@
-/* cli/report/calls.h - the tree of calls: each stack with what it and all that it called allocated; for `ouro tree` and `ouro flame`.
- * Inverted, stacks are read from their most recent frame outwards, so that the tree's first level is the lines that allocate.
+/* cli/report/calls.h - the tree of calls: each stack with what it and all that it called allocated; for `ouro tree` and `ouro
+ * flame`. Inverted, stacks are read from their most recent frame outwards, so that the tree's first level is the lines that
+ * allocate.
  *
  * I-CALLS  total[stack] == own[stack] + the totals of its children; total[0] is all that the filters let through */
 #ifndef OURO_CLI_REPORT_CALLS_H
@@ -14,7 +15,8 @@ typedef struct ouro__calls {
   size_t kept_count;
 } ouro__calls;
 
-/* The tree of what `ask` wants, of all its sources. Nothing is kept yet. Inverted, lines of fewer than `share` of all are left out. */
+/* The tree of what `ask` wants, of all its sources. Nothing is kept yet. Inverted, lines of fewer than `share` of all are left
+ * out. */
 void ouro__calls_make(ouro__calls *calls, const ouro__ask *ask, double share);
 
 /* Keep stacks of `least` bytes, and of those the `most` largest. A stack is kept only with its parent. */

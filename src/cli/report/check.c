@@ -1,10 +1,10 @@
 /* cli/report/check.c - `ouro check`: limits on memory for continuous integration.
  *
- * The program runs under `ouro run --trace`, started anew from this very command, with its input, output and signals; the recordings of it
- * and of its children lie in a private directory, and are judged when it has ended.
+ * The program runs under `ouro run --trace`, started anew from this very command, with its input, output and signals; the
+ * recordings of it and of its children lie in a private directory, and are judged when it has ended.
  *
- * Exit status: the program's where it failed by itself, whatever its memory did: whoever has to mend it wants to see that first. Otherwise
- * 1 where a limit is broken, else 0. */
+ * Exit status: the program's where it failed by itself, whatever its memory did: whoever has to mend it wants to see that
+ * first. Otherwise 1 where a limit is broken, else 0. */
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <dirent.h>

@@ -1,5 +1,5 @@
-/* cli/report/diff.c - `ouro diff`: what grew and what shrank between two recordings, or two snapshots of one. Sorted as tracemalloc's
- * compare_to sorts: by the size of the change, then by size, change of blocks, blocks. */
+/* cli/report/diff.c - `ouro diff`: what grew and what shrank between two recordings, or two snapshots of one. Sorted as
+ * tracemalloc's compare_to sorts: by the size of the change, then by size, change of blocks, blocks. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>

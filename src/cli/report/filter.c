@@ -1,7 +1,7 @@
 /* cli/report/filter.c - which sites are meant: the rules of tracemalloc's Filter and Snapshot.filter_traces.
  *
- *     a filter         matches a frame whose file's name matches its pattern (*, ?, [seq], [!seq], "/" being a character like any) and
- *                      whose line is its line, where it has one; ".pyc" stands for ".py" in both
+ *     a filter         matches a frame whose file's name matches its pattern (*, ?, [seq], [!seq], "/" being a character
+ *                      like any) and whose line is its line, where it has one; ".pyc" stands for ".py" in both
  *     first frame      is what is looked at: the most recent one; with all_frames, one match anywhere on the stack is a match
  *     together         a stack passes when at least one inclusive filter matches it, or there is none, and no exclusive one does
  *

@@ -1,6 +1,6 @@
-/* cli/report/flame.c - `ouro flame`: the tree of calls as one SVG file that needs nothing else: callers on top, what they called below
- * them, as wide as what was allocated. A browser shows what a rectangle stands for when the mouse is over it, and its part of the graph
- * on a click; a click on "all" goes back.
+/* cli/report/flame.c - `ouro flame`: the tree of calls as one SVG file that needs nothing else: callers on top, what they
+ * called below them, as wide as what was allocated. A browser shows what a rectangle stands for when the mouse is over it, and
+ * its part of the graph on a click; a click on "all" goes back.
  *
  * A file stays under 2 MB: it has RECTANGLES_MOST rectangles at most, the largest ones, and none that would be a thin line. */
 #include <errno.h>
@@ -163,21 +163,22 @@ static const char script[] =
 
 static void svg_head(const graph *it, const ouro__ask *ask) {
   ouro__show_words bytes, count;
-  char command[OURO_SHOW_NAME];
+  char command[OURO_SHOW_NAME], measure[OURO_SHOW_MEASURE];
   unsigned height = TOP + (it->depth + 1) * ROW + 8;
   fprintf(it->out,
           "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
           "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %u\" width=\"%d\" height=\"%u\">\n"
           "<style>text { font: 12px monospace; fill: #222; pointer-events: none } .head { font: 14px sans-serif }\n"
-          "g[data-x] { cursor: pointer } g[data-x]:hover rect { stroke: #222 }</style>\n"
+          "g[data-x] { cursor: pointer } g[data-x] rect { stroke: #fff; stroke-width: 0.5 } g[data-x]:hover rect { "
+          "stroke: #222 }</style>\n"
           "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n<text class=\"head\" x=\"3\" y=\"18\">",
           WIDTH, height, WIDTH, height);
   ouro__show_command(ask->sources[0].profile, command);
   cut(command, NAME_MOST);
   xml(command, it->out);
   fprintf(it->out, "</text>\n<text class=\"head\" x=\"3\" y=\"38\">%s: %s in %s blocks%s</text>\n",
-          ask->sources[0].snapshot ? "live at the snapshot" : ouro__measure_words[ask->wish.measure],
-          ouro__show_bytes(&bytes, it->calls->total[0].bytes), ouro__show_count(&count, it->calls->total[0].count),
+          ouro__show_measure(ask, measure), ouro__show_bytes(&bytes, it->calls->total[0].bytes),
+          ouro__show_count(&count, it->calls->total[0].count),
           ask->inverted ? "; from those who allocate to their callers" : "");
 }
 

@@ -10,7 +10,7 @@ static const double start_up = 0.1; /* of the time */
 typedef struct watched {
   ouro__tally first, now; /* at the first snapshot, and so far */
   int64_t before, begun;  /* bytes at the snapshot before, and when this interval began */
-  uint32_t times;
+  uint32_t times, latest; /* intervals in which it had more bytes, and the number of the latest of them */
   bool shrank, touched;
 } watched;
 
@@ -21,6 +21,7 @@ typedef struct watch {
   ouro__tally *live; /* of each site */
   uint32_t *touched; /* rows that changed since the last look */
   size_t touched_count;
+  uint32_t interval; /* number of the last one that has ended, from 1 */
 } watch;
 
 /* Snapshots from..to (exclusive) are looked at. */
@@ -56,9 +57,13 @@ static void look(watch *all) {
 }
 
 static void end_interval(watch *all) {
+  all->interval++;
   for (size_t i = 0; i < all->row_count; i++) {
     watched *row = &all->rows[i];
-    row->times += row->now.bytes > row->begun;
+    if (row->now.bytes > row->begun) {
+      row->times++;
+      row->latest = all->interval;
+    }
     row->begun = row->now.bytes;
   }
 }
@@ -91,7 +96,8 @@ static void go_through(watch *all, const ouro__profile *profile, size_t from, si
 }
 
 static bool grew(const watched *row, size_t intervals) {
-  return !row->shrank && row->times >= OURO_GROWTH_LEAST && 2 * (size_t)row->times >= intervals;
+  bool often = row->times >= OURO_GROWTH_LEAST && 2 * (size_t)row->times >= intervals;
+  return !row->shrank && often && 4 * (intervals - row->latest) < intervals;
 }
 
 static int fastest_first(const void *left, const void *right) {

@@ -1,9 +1,10 @@
 /* cli/report/growth.h - what only grew: rows whose live bytes, from one snapshot to the next, never became fewer.
  *
- * Looked at are the snapshots after the first tenth of the time, in which programs build what they keep, and up to the end of the program
- * proper: what an interpreter takes down when it ends says nothing. A row GREW when it never had fewer bytes than at the snapshot before,
- * had more in at least half of the intervals, and did so three times at least. The intervals are those between the snapshots; where there
- * are more than OURO_GROWTH_INTERVALS, several together are one, so that a slow leak is found however often snapshots are taken. */
+ * Looked at are the snapshots after the first tenth of the time, in which programs build what they keep, and up to the end of
+ * the program proper: what an interpreter takes down when it ends says nothing. A row GREW when it never had fewer bytes than
+ * at the snapshot before, had more in at least half of the intervals, and did so three times at least, and once in the last
+ * quarter of them. The intervals are those between the snapshots; where there are more than OURO_GROWTH_INTERVALS, several
+ * together are one, so that a slow leak is found however often snapshots are taken. */
 #ifndef OURO_CLI_REPORT_GROWTH_H
 #define OURO_CLI_REPORT_GROWTH_H
 

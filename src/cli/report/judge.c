@@ -1,5 +1,5 @@
-/* cli/report/judge.c - limits on what a process may hold, see check.h. Each process is judged by itself: their peaks come at different
- * times, and do not add up. */
+/* cli/report/judge.c - limits on what a process may hold, see check.h. Each process is judged by itself: their peaks come at
+ * different times, and do not add up. */
 #include <inttypes.h>
 #include <string.h>
 

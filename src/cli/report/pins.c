@@ -1,13 +1,15 @@
 /* cli/report/pins.c - `ouro pins`: why memory that was freed does not go back.
  *
- * Pages that hold a live block cannot go back to the system. What no block uses of them is KEPT, and each block on a page is to blame for
- * an equal part. Pages on which all blocks are of one site are its SOLE ones.
+ * Pages that hold a live block cannot go back to the system. What no block uses of them is KEPT, and each block on a page is to
+ * blame for an equal part. Pages on which all blocks are of one site are its SOLE ones.
  *
- * Without some lines' blocks, at least this would go back: of an arena in which nobody else has a block, all that it holds; of another, the
- * lines' sole pages. Pages that several of the lines share would go as well, but which those are is not recorded. */
+ * Without some lines' blocks, at least this would go back: of an arena in which nobody else has a block, all that it holds; of
+ * another, the lines' sole pages. Pages that several of the lines share would go as well, but which they are is not recorded. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <ouro/trace.h>
 
 #include "cli/cli.h"
 #include "cli/commands.h"
@@ -140,11 +142,13 @@ static void add_pin(pins *all, const ouro__ppin *pin, uint32_t row, size_t *part
   add_to_part(all, arena, row, pin, part_of);
 }
 
+static bool is_sampled(const pins *all) { return all->profile->mode == OURO_TRACE_SAMPLE; }
+
 /* Site 0 has blocks here that it never counted. */
 static void name_untraced(pins *all, uint32_t row) {
   if (row == UINT32_MAX || all->ask->wish.by > OURO_BY_FILE) return;
   ouro__place *key = &all->query.keys.list[all->query.rows[row].key];
-  if (!key->kind) key->function = "(not traced, or older than the trace)";
+  if (!key->kind) key->function = is_sampled(all) ? "(not sampled)" : "(not traced, or older than the trace)";
 }
 
 static void sum_up(pins *all) {
@@ -259,6 +263,7 @@ static void answer(const pins *all, FILE *out) {
   fprintf(out, " %zu arena%s hold%s %s that cannot go back: live blocks fill %s of it, %s is unused.\n", arenas,
           arenas == 1 ? "" : "s", arenas == 1 ? "s" : "", ouro__show_bytes(&held, (int64_t)all->held),
           ouro__show_bytes(&bytes, (int64_t)all->bytes), ouro__show_bytes(&kept, (int64_t)all->kept));
+  if (is_sampled(all)) fputs(" Only a sample of the blocks is known; --trace=exact knows them all.\n", out);
   if (count == 0) return;
   fprintf(out, " %zu %s keep%s %s of what is unused; without %s blocks at least %s would go back.\n", count,
           lines_word(all, count), count == 1 ? "s" : "",

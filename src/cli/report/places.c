@@ -149,21 +149,33 @@ static bool is_system_module(const char *module) {
 
 /* Functions of the program itself, or of a library of its, that go by such a name. */
 static bool is_wrapper_name(const char *function) {
-  static const char *const beginnings[] = {
-      "operator new",      "std::",
-      "__gnu_cxx::",       "g_malloc",
-      "g_realloc",         "g_slice_alloc",
-      "g_slice_copy",      "g_strdup",
-      "g_strndup",         "g_try_malloc",
-      "g_try_realloc",     "PyMem_",
-      "_PyMem_",           "PyObject_Malloc",
-      "PyObject_Calloc",   "PyObject_Realloc",
-      "_PyObject_Malloc",  "_PyObject_Calloc",
-      "_PyObject_Realloc",
-  };
-  static const char *const words[] = {"malloc",         "calloc", "realloc", "reallocarray",  "strdup",
-                                      "strndup",        "memdup", "zalloc",  "aligned_alloc", "memalign",
-                                      "posix_memalign", "valloc", "pvalloc"};
+  static const char *const beginnings[] = {"operator new",      "std::",
+                                           "__gnu_cxx::",       "g_malloc",
+                                           "g_realloc",         "g_slice_alloc",
+                                           "g_slice_copy",      "g_strdup",
+                                           "g_strndup",         "g_try_malloc",
+                                           "g_try_realloc",     "PyMem_",
+                                           "_PyMem_",           "PyObject_Malloc",
+                                           "PyObject_Calloc",   "PyObject_Realloc",
+                                           "_PyObject_Malloc",  "_PyObject_Calloc",
+                                           "_PyObject_Realloc", "_PyObject_GC_",
+                                           "_PyObject_New"};
+  static const char *const words[] = {"malloc",
+                                      "calloc",
+                                      "realloc",
+                                      "reallocarray",
+                                      "strdup",
+                                      "strndup",
+                                      "memdup",
+                                      "zalloc",
+                                      "aligned_alloc",
+                                      "memalign",
+                                      "posix_memalign",
+                                      "valloc",
+                                      "pvalloc",
+                                      "gc_alloc",
+                                      "PyType_GenericAlloc",
+                                      "_PyType_AllocNoTrack"};
   for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++) {
     if (begins(function, beginnings[i])) return true;
   }

@@ -2,15 +2,15 @@
  * from.
  *
  *     profile A: frames, nodes --.
- *                                 >-- PLACES (a line of a file, in a function)  <--  STACKS (a place, and the stack that called it)
+ *                                 >-- PLACES (a line of a file, in a function)  <--  STACKS (a place, and its caller's stack)
  *     profile B: frames, nodes --'
  *
  * A call that was inlined is a place of its own on the stack. What a stack begins with (most recent first) that is only a way to
- * allocate - malloc's family, operator new, the C library, g_malloc, xmalloc - is left out, so that the stack begins with the line
- * that people mean.
+ * allocate - malloc's family, operator new, the C library, g_malloc, xmalloc - is left out, so that the stack begins with the
+ * line that people mean.
  *
- * I-STACKS  stack 0 is empty, and its place is "(no stack)"; stack 1 is of site 0, which takes what was not recorded, and its place is
- *           "(not recorded)"; stacks[i].parent < i. Parents are callers.
+ * I-STACKS  stack 0 is empty, and its place is "(no stack)"; stack 1 is of site 0, which takes what was not recorded;
+ *           stacks[i].parent < i. Parents are callers.
  *
  * Without memory, these functions say so and end the command. */
 #ifndef OURO_CLI_REPORT_PLACES_H
@@ -48,7 +48,8 @@ void ouro__index_free(ouro__index *index);
 
 /* ---------------------------------------------------------------- places */
 
-/* A frame as people see it; also a key of rows, and then what rows have in common is set and the rest empty. Strings are the profile's. */
+/* A frame as people see it; also a key of rows, and then what rows have in common is set and the rest empty. Strings are the
+ * profile's. */
 typedef struct ouro__place {
   const char *file, *function, *module; /* never NULL */
   uint64_t address;                     /* where nothing else is known; otherwise 0 */

@@ -1,4 +1,5 @@
-/* cli/report/query.c - see query.h. One pass over the sites sums them by stack or key; what a key is, is found once for each place. */
+/* cli/report/query.c - see query.h. One pass over the sites sums them by stack or key; what a key is, is found once for each
+ * place. */
 #define _GNU_SOURCE
 #include <inttypes.h>
 #include <stdlib.h>

@@ -7,10 +7,11 @@
  *     ...
  *     ouro__query_free(&query);
  *
- * A source is a profile, or one snapshot of it. Several can be added; what is added is summed. Comparisons have two sides, all else has
- * side 1 alone. The profiles must live as long as the query.
+ * A source is a profile, or one snapshot of it. Several can be added; what is added is summed. Comparisons have two sides, all
+ * else has side 1 alone. The profiles must live as long as the query.
  *
- * I-ROWS  without cumulative, the rows' sum is what the filters let through; with it, a site counts once for every key on its stack */
+ * I-ROWS  without cumulative, the rows' sum is what the filters let through; with it, a site counts once for every key on its
+ *         stack */
 #ifndef OURO_CLI_REPORT_QUERY_H
 #define OURO_CLI_REPORT_QUERY_H
 
@@ -85,11 +86,12 @@ void ouro__query_init(ouro__query *query, const ouro__wish *wish);
 void ouro__query_add(ouro__query *query, const ouro__source *source, unsigned side);
 void ouro__query_free(ouro__query *query);
 
-/* For each site its row, made where there is none yet; UINT32_MAX where a filter keeps it out. wish.cumulative means nothing here. The
- * caller frees it. */
+/* For each site its row, made where there is none yet; UINT32_MAX where a filter keeps it out. wish.cumulative means nothing
+ * here. The caller frees it. */
 uint32_t *ouro__query_rows(ouro__query *query, const ouro__profile *profile);
 
-/* The last step, after which nothing can be added: leave out rows below wish.least_bytes (of the larger side); the largest of side 1 first, or, with `growth`, the largest difference first. */
+/* The last step, after which nothing can be added: leave out rows below wish.least_bytes (of the larger side); the largest of
+ * side 1 first, or, with `growth`, the largest difference first. */
 void ouro__query_sort(ouro__query *query, bool growth);
 
 int64_t ouro__row_growth(const ouro__row *row);

@@ -1,5 +1,5 @@
-/* cli/report/report.c - `ouro report`: what the processes are, how their memory went, and the lines that hold it. docs/report.md explains
- * what each line of it means. */
+/* cli/report/report.c - `ouro report`: what the processes are, how their memory went, and the lines that hold it.
+ * docs/report.md explains what each line of it means. */
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
@@ -43,10 +43,6 @@ static bool any_sampled(const ouro__ask *ask) {
   return false;
 }
 
-static const char *live_title(const ouro__profile *profile) {
-  return !profile->ended ? "live now" : profile->end_seconds < 0 ? "live when killed" : "never freed";
-}
-
 static void tally_line(const char *name, ouro__tally tally, FILE *out) {
   ouro__show_words bytes, count;
   fprintf(out, " %-18s%10s in %s blocks", name, ouro__show_bytes(&bytes, tally.bytes),
@@ -69,7 +65,7 @@ static void totals(const ouro__profile *profile, FILE *out) {
     tally_line("live at the end", sum_of(profile, OURO_MEASURE_END), out);
     fprintf(out, ", after %s\n", ouro__words_seconds(&time, profile->end_seconds));
   }
-  tally_line(live_title(profile), profile->live, out);
+  tally_line(ouro__show_live(profile), profile->live, out);
   fputc('\n', out);
   tally_line("at the peak", profile->peak, out);
   if (profile->peak_seconds > 0) fprintf(out, ", after %s", ouro__words_seconds(&time, profile->peak_seconds));
@@ -196,26 +192,11 @@ static void processes(const ouro__ask *ask, FILE *out) {
 
 /* ---------------------------------------------------------------- rows */
 
-static const char *measure_title(const ouro__ask *ask, char text[96]) {
-  static const char *const titles[OURO_MEASURES] = {"live", "live at the peak", "allocated in total", "freed at once",
-                                                    "live at the end"};
-  const ouro__source *first = &ask->sources[0];
-  ouro__words time;
-  if (first->snapshot)
-    snprintf(text, 96, "live at snapshot %zu, after %s", (size_t)(first->snapshot - first->profile->snapshots) + 1,
-             ouro__words_seconds(&time, first->snapshot->seconds));
-  else if (ask->wish.measure == OURO_MEASURE_LIVE && ask->source_count == 1)
-    snprintf(text, 96, "%s", live_title(first->profile));
-  else
-    snprintf(text, 96, "%s", titles[ask->wish.measure]);
-  return text;
-}
-
 static void rows_title(const ouro__ask *ask, const ouro__query *query, size_t shown, FILE *out) {
-  char measure[96], title[256];
+  char measure[OURO_SHOW_MEASURE], title[256];
   ouro__show_words count, bytes;
   int length =
-      snprintf(title, sizeof title, "%s, by %s%s: %s", measure_title(ask, measure), ouro__by_words[ask->wish.by],
+      snprintf(title, sizeof title, "%s, by %s%s: %s", ouro__show_measure(ask, measure), ouro__by_words[ask->wish.by],
                ask->wish.cumulative ? ", with what it calls" : "", ouro__show_bytes(&bytes, query->passed[1].bytes));
   if (shown < query->row_count) {
     snprintf(title + length, sizeof title - (size_t)length, "; %zu of %s rows", shown,

@@ -108,6 +108,27 @@ void ouro__show_command(const ouro__profile *profile, char name[OURO_SHOW_NAME])
   }
 }
 
+const char *ouro__show_live(const ouro__profile *profile) {
+  if (!profile->ended) return "live now";
+  return profile->end_seconds < 0 ? "live when killed" : "never freed";
+}
+
+const char *ouro__show_measure(const ouro__ask *ask, char text[OURO_SHOW_MEASURE]) {
+  static const char *const titles[OURO_MEASURES] = {"live", "live at the peak", "allocated in total", "freed at once",
+                                                    "live at the end"};
+  const ouro__source *first = &ask->sources[0];
+  ouro__words time;
+  if (first->snapshot)
+    snprintf(text, OURO_SHOW_MEASURE, "live at snapshot %zu, after %s",
+             (size_t)(first->snapshot - first->profile->snapshots) + 1,
+             ouro__words_seconds(&time, first->snapshot->seconds));
+  else if (ask->wish.measure == OURO_MEASURE_LIVE && ask->source_count == 1)
+    snprintf(text, OURO_SHOW_MEASURE, "%s", ouro__show_live(first->profile));
+  else
+    snprintf(text, OURO_SHOW_MEASURE, "%s", titles[ask->wish.measure]);
+  return text;
+}
+
 int ouro__show_end(void) {
   if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
   ouro__say("cannot write the report: %s", strerror(errno));

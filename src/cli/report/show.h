@@ -1,5 +1,5 @@
-/* cli/report/show.h - what the reports look like: rules, tables, stacks with their source lines, rows in JSON and CSV. Text has at
- * most OURO_SHOW_WIDTH columns; names that are longer lose their beginning. */
+/* cli/report/show.h - what the reports look like: rules, tables, stacks with their source lines, rows in JSON and CSV. Text has
+ * at most OURO_SHOW_WIDTH columns; names that are longer lose their beginning. */
 #ifndef OURO_CLI_REPORT_SHOW_H
 #define OURO_CLI_REPORT_SHOW_H
 
@@ -46,6 +46,11 @@ void ouro__show_stack_json(ouro__json_out *json, const ouro__stacks *stacks, uin
 void ouro__show_key_csv(const ouro__query *query, const ouro__row *row, FILE *out);
 #define OURO_SHOW_KEY_CSV "key,file,line,function"
 void ouro__show_csv_field(const char *text, FILE *out);
+
+/* What is live, in words: "live now"; and what was asked for: "live at snapshot 3, after 12.0 s". */
+enum { OURO_SHOW_MEASURE = 96 };
+const char *ouro__show_live(const ouro__profile *profile);
+const char *ouro__show_measure(const ouro__ask *ask, char text[OURO_SHOW_MEASURE]);
 
 /* What a profile is of: command, process. */
 void ouro__show_command(const ouro__profile *profile, char name[OURO_SHOW_NAME]);

@@ -92,11 +92,10 @@ static void show(const ouro__ask *ask, FILE *out) {
   ouro__calls_make(&calls, ask, ask->share);
   ouro__calls_keep(&calls, (int64_t)(ask->share * (double)calls.total[0].bytes), SIZE_MAX);
   ouro__show_words bytes, count;
-  char title[160];
+  char title[256], measure[OURO_SHOW_MEASURE];
   bool utf8 = strcmp(ouro__pen_get()->rule, "-") != 0;
   drawing it = {.calls = &calls, .marks = utf8 ? &lines : &plain, .out = out};
-  snprintf(title, sizeof title, "ouro tree: %s, %s in %s blocks%s",
-           ask->sources[0].snapshot ? "live at the snapshot" : ouro__measure_words[ask->wish.measure],
+  snprintf(title, sizeof title, "ouro tree: %s: %s in %s blocks%s", ouro__show_measure(ask, measure),
            ouro__show_bytes(&bytes, calls.total[0].bytes), ouro__show_count(&count, calls.total[0].count),
            ask->inverted ? ", from those who allocate to their callers" : "");
   ouro__show_rule(title, out);

@@ -1,5 +1,5 @@
-/* cli/top/canvas.c - a grid of characters. Text is UTF-8; where the locale has no such characters, and where bytes are none, there is a
- * question mark. */
+/* cli/top/canvas.c - a grid of characters. Text is UTF-8; where the locale has no such characters, and where bytes are none,
+ * there is a question mark. */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>

@@ -5,8 +5,8 @@
  *     area      frames  1 2 3 4 5 | 6 7        nodes  1 2 3 | 4
  *     profile   frames  1 2 3 4 5 a b | 6' 7' c       the same numbers
  *
- * a, b, c are calls that were inlined, which only a profile has; frame_of says that the area's 6 is the profile's 8. Sites keep their
- * numbers too; all their counters are read at every look. */
+ * a, b, c are calls that were inlined, which only a profile has; frame_of says that the area's 6 is the profile's 8. Sites keep
+ * their numbers too; all their counters are read at every look. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -81,23 +81,23 @@ static void remember(ouro__follow *follow) {
   for (size_t i = 0; i < profile->site_count; i++) follow->before[i] = profile->sites[i].of[OURO_MEASURE_LIVE];
 }
 
-#define EXCHANGE(a, b)                                                                                                 \
-  do {                                                                                                                 \
-    __typeof__(a) old = (a);                                                                                           \
-    (a) = (b);                                                                                                         \
-    (b) = old;                                                                                                         \
-  } while (0)
+/* What is read anew each time. */
+static void copy_tables(ouro__profile *to, const ouro__profile *from) {
+  to->sites = from->sites;
+  to->site_count = from->site_count;
+  to->threads = from->threads;
+  to->thread_count = from->thread_count;
+  to->modules = from->modules;
+  to->module_count = from->module_count;
+  to->pins = from->pins;
+  to->pin_count = from->pin_count;
+}
 
-/* Take what is read anew each time, and leave the old in `more`, with which it is freed. A site's type never changes. */
+/* Take those of `more`, and leave it the old ones, which are freed with it. A site's type never changes. */
 static void take_tables(ouro__profile *profile, ouro__profile *more) {
-  EXCHANGE(profile->sites, more->sites);
-  EXCHANGE(profile->site_count, more->site_count);
-  EXCHANGE(profile->threads, more->threads);
-  EXCHANGE(profile->thread_count, more->thread_count);
-  EXCHANGE(profile->modules, more->modules);
-  EXCHANGE(profile->module_count, more->module_count);
-  EXCHANGE(profile->pins, more->pins);
-  EXCHANGE(profile->pin_count, more->pin_count);
+  ouro__profile old = *profile;
+  copy_tables(profile, more);
+  copy_tables(more, &old);
   for (size_t i = 0; i < profile->site_count; i++) {
     ouro__psite *site = &profile->sites[i];
     site->type = i < more->site_count ? more->sites[i].type : own(profile, site->type);
@@ -323,7 +323,8 @@ bool ouro__follow_move(ouro__follow *follow, int by) {
 
 /* ---------------------------------------------------------------- beginning and end */
 
-/* It is read again and again while its process runs; otherwise, and where it is a copy of an area, it is as good as a recording. */
+/* It is read again and again while its process runs; otherwise, and where it is a copy of an area, it is as good as a recording.
+ * */
 static bool open_area(ouro__follow *follow, const char *path) {
   size_t length = strlen(path);
   int fd = length > 6 && strcmp(path + length - 6, ".trace") == 0 ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;

@@ -12,16 +12,12 @@
 
 enum { PAIR_HEAP = 1, PAIR_RESIDENT };
 
-static SCREEN *screen;
-
 bool ouro__terminal_open(void) {
   const char *name = getenv("TERM");
-  screen = newterm(NULL, stdout, stdin);
-  if (!screen) {
+  if (!newterm(NULL, stdout, stdin)) {
     ouro__say("the terminal '%s' is not known here: set TERM, or add --once for one frame as text", name ? name : "");
     return false;
   }
-  set_term(screen);
   cbreak();
   noecho();
   nonl();
@@ -38,8 +34,7 @@ bool ouro__terminal_open(void) {
 
 void ouro__terminal_close(void) {
   endwin();
-  delscreen(screen);
-  screen = NULL;
+  delscreen(set_term(NULL));
 }
 
 void ouro__terminal_size(int *rows, int *columns) { getmaxyx(stdscr, *rows, *columns); }

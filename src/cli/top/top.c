@@ -266,19 +266,20 @@ static void show(ouro__view *view) {
   ouro__canvas_free(&canvas);
 }
 
-static int size_from(const char *variable, int otherwise) {
+/* What the variable says, or the terminal where there is one. */
+static int size_from(const char *variable, int terminal, int otherwise) {
   const char *text = getenv(variable);
   int number = text ? atoi(text) : 0;
-  return number >= 1 && number <= 10000 ? number : otherwise;
+  if (number >= 1 && number <= 10000) return number;
+  return terminal > 0 ? terminal : otherwise;
 }
 
 static int print_once(ouro__view *view) {
   ouro__canvas canvas = {0};
-  struct winsize size = {.ws_row = 24, .ws_col = 80};
+  struct winsize size = {.ws_row = 0};
   ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
   view->still = true;
-  ouro__pen_get(); /* the locale */
-  if (!draw(view, &canvas, size_from("LINES", size.ws_row), size_from("COLUMNS", size.ws_col))) {
+  if (!draw(view, &canvas, size_from("LINES", size.ws_row, 24), size_from("COLUMNS", size.ws_col, 80))) {
     ouro__say("out of memory");
     return OURO_EXIT_FAILED;
   }
@@ -293,7 +294,7 @@ static int run(ouro__view *view, const request *asked) {
   int status = 0;
   ouro__table_init(&view->table);
   view->interval = asked->interval;
-  ouro__pen_get(); /* the locale, before ncurses begins */
+  ouro__pen_get(); /* sets the locale, which text and ncurses need */
   if (asked->once) {
     status = print_once(view);
   } else if (ouro__terminal_open()) {

@@ -7,8 +7,9 @@
  *     canvas     a grid of characters and looks
  *     terminal   shows a canvas with ncurses, reads keys
  *
- * Looking costs the process nothing: its area is read as a file. Only the tab of pins asks it for something. What is known of a frame, node
- * or site never changes, so that only what is new, and the counters, are read again; native frames are symbolised once. */
+ * Looking costs the process nothing: its area is read as a file. Only the tab of pins asks it for something. What is known of a
+ * frame, node or site never changes, so that only what is new, and the counters, are read again; native frames are symbolised
+ * once. */
 #ifndef OURO_CLI_TOP_TOP_H
 #define OURO_CLI_TOP_TOP_H
 
@@ -134,8 +135,8 @@ typedef struct ouro__canvas {
 /* Blank, of that size. false: no memory, and the canvas is as it was. */
 bool ouro__canvas_clear(ouro__canvas *canvas, int rows, int columns);
 
-/* Write from the column on, in at most `room` columns; what lies outside is cut off. Returns the column after. What would move the terminal's
- * cursor is a '?'. */
+/* Write from the column on, in at most `room` columns; what lies outside is cut off. Returns the column after. What would move
+ * the terminal's cursor is a '?'. */
 int ouro__canvas_put(ouro__canvas *canvas, int row, int column, int room, enum ouro__look look, const char *text);
 
 /* The same, at the right end of the room. */

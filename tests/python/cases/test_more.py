@@ -139,9 +139,9 @@ class Run(Case):
         self.python('-m', 'ouro', 'run', '--output', 'trace', '--force', 'app.py')
 
     def test_what_is_wrong_is_said_in_a_line(self):
-        for arguments, said in ((['run'], 'which program?'), (['run', '--frames', '0', 'x.py'], r'the number of frames must be in range'),
-                                (['run', '--sample', '0', '-c', ''], 'at least 1')):
-            self.assertIn(said, self.python('-m', 'ouro', *arguments, status=2).stderr)
+        for arguments, said in (([], 'which program?'), (['--frames', '0', 'x.py'], 'the number of frames must be in range'),
+                                (['--sample', '0', '-c', ''], 'at least 1')):
+            self.assertIn(said, self.python('-m', 'ouro', 'run', *arguments, status=2).stderr)
 
     def test_other_commands_are_the_commands(self):
         command = self.file('ouro', '''\
@@ -149,6 +149,7 @@ class Run(Case):
             echo "$@"
         ''')
         command.chmod(0o755)
-        self.assertEqual(self.python('-m', 'ouro', 'report', 'a b', '--top', PATH=f'{self.folder}:/usr/bin:/bin').stdout, 'report a b --top\n')
+        done = self.python('-m', 'ouro', 'report', 'a b', '--top', PATH=f'{self.folder}:/usr/bin:/bin')
+        self.assertEqual(done.stdout, 'report a b --top\n')
         self.assertIn('not on PATH', self.python('-m', 'ouro', 'report', status=2, PATH='/nowhere').stderr)
         self.assertIn('usage', self.python('-m', 'ouro', status=2).stderr)

@@ -34,10 +34,11 @@ class Preloaded(Case):
             libc = ctypes.CDLL(None)
             libc.malloc.restype = ctypes.c_void_p
             blocks = [libc.malloc(54321) for _ in range(10)]
-            sizes = [trace.size for trace in ouro.take_snapshot().filter_traces([ouro.DomainFilter(True, ouro.DOMAIN_MALLOC)]).traces]
-            assert sizes.count(54321) == 10
-            python = ouro.take_snapshot().filter_traces([ouro.DomainFilter(True, ouro.DOMAIN_PYTHON)])
-            assert 54321 not in [trace.size for trace in python.traces]
+            snapshot = ouro.take_snapshot()
+            sizes = {domain: [trace.size for trace in snapshot.filter_traces([ouro.DomainFilter(True, domain)]).traces]
+                     for domain in (ouro.DOMAIN_MALLOC, ouro.DOMAIN_PYTHON)}
+            assert sizes[ouro.DOMAIN_MALLOC].count(54321) == 10
+            assert 54321 not in sizes[ouro.DOMAIN_PYTHON]
         ''')
 
     def test_native_frames(self):

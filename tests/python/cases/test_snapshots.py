@@ -148,7 +148,7 @@ class Large(Case):
         data = [bytes(each % 50 * 10 + 1) for each in range(10 ** 6)]
         snapshot = ouro.take_snapshot()
         self.assertLess(len(snapshot._sites), 1000)
-        self.assertGreaterEqual(here(snapshot.statistics('lineno'), self.test_a_million_blocks_are_few_sites.__code__.co_firstlineno + 2).count,
-                                10 ** 6)
+        line = self.test_a_million_blocks_are_few_sites.__code__.co_firstlineno + 2
+        self.assertGreaterEqual(here(snapshot.statistics('lineno'), line).count, 10 ** 6)
         self.assertGreater(len(snapshot.traces), 10 ** 6)
         del data

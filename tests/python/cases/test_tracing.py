@@ -1,5 +1,7 @@
 """Switching tracing on and off, its totals, and single blocks."""
 
+import json
+
 import ouro
 from common import Case
 
@@ -96,7 +98,8 @@ class Tracing(Case):
             __slots__ = ('a', '__weakref__')
 
         ouro.start()
-        makers = [Plain, Slots, list, dict, set, object, lambda: bytes(7), lambda: (1, 2, object()), lambda: lambda: 1, lambda: 10 ** 50]
+        makers = [Plain, Slots, list, dict, set, object, lambda: bytes(7), lambda: (1, 2, object()), lambda: lambda: 1,
+                  lambda: 10 ** 50]
         for make in makers:
             made = [make() for _ in range(200)]  # the first ones may come from the interpreter's own free lists
             traceback = ouro.get_object_traceback(made[-1])
@@ -126,6 +129,15 @@ class Tracing(Case):
         ouro.stop()
         ouro.start(1)
         self.assertIsNone(ouro.get_object_traceback(bytes(LINE)).total_nframe)
+
+    def test_frames_of_c_are_among_pythons_when_asked(self):
+        ouro.start(30, native=True)
+        data = json.loads('[' + ', '.join(str(each + 10 ** 9) for each in range(1000)) + ']')
+        traceback = ouro.get_object_traceback(data[7])
+        native = [frame for frame in traceback if frame.filename.startswith('<') and frame.lineno == 0]
+        self.assertIn(__file__, [frame.filename for frame in traceback])
+        self.assertTrue(native)
+        self.assertTrue(all(frame.function for frame in native), native)
 
     def test_tracing_takes_memory_of_its_own(self):
         ouro.start()
