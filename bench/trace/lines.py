@@ -40,7 +40,7 @@ def objects(held, count):
 
 
 def texts(held, count):
-    for i in range(count // 110):
+    for i in range(count // 269):
         held.append(f"{i:061}")
 
 

@@ -1,7 +1,8 @@
-"""A service in which many sessions are open at once; then all are dropped but every so manieth, which a cache keeps. What the cache
-keeps was made in two lines; both say so.
+"""A service in which many sessions are open at once; then all are dropped but one in so many, which a cache keeps. What the
+cache keeps was made in two lines; both say so.
 
 Arguments: sessions, how many the cache keeps."""
+import gc
 import sys
 
 
@@ -30,6 +31,7 @@ def main():
     for place in range(keep):
         cache[place] = sessions[place * (count // keep)].rest()
     del sessions
+    gc.collect()  # also of dicts and lists that the interpreter keeps for the next
     assert len({session.token for session in cache}) == keep
     return cache
 

@@ -29,8 +29,8 @@ OURO_API void ouro_trace_here(const ouro_source *place);
 #if defined(__GNUC__)
 #define OURO_HERE \
   (__extension__({ \
-    static const ouro_source ouro__here = {__FILE__, __func__, __LINE__}; \
-    &ouro__here; \
+    static const ouro_source ouro__this_place = {__FILE__, __func__, __LINE__}; \
+    &ouro__this_place; \
   }))
 #endif
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "object/object.h"
+#include "trace/trace.h"
 
 struct ouro_weak {
   ouro_object base;
@@ -172,7 +173,9 @@ ouro_ref ouro_weak_new(void *object) {
   /* One that is about to go, in a queue of deallocations, is no longer to be had. */
   if (first && is_shared(first) && ouro__is_live(&first->base) && first->base.ouro__count > 0) return ouro_newref(first);
   if (first && is_shared(first)) unlink_weak(first);
+  const ouro_source *place = ouro__trace_here;
   if (!make_room()) return NULL;
+  ouro__trace_here = place; /* it is meant for the weak reference, not for the table */
   ouro_weak *weak = ouro_new(&ouro_weak_type);
   if (weak) link_weak(weak, object); /* there is no other shared one: it is the first */
   return weak;

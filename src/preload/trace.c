@@ -13,7 +13,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-enum { FRAMES_PYTHON = 25, FRAMES_NATIVE = 64 };
+enum { FRAMES_PYTHON = 25, FRAMES_NATIVE = OURO_TRACE_FRAMES_MAX };
 
 /* The value of `key` as a number; `otherwise` where there is none. */
 static size_t conf_number(const char *key, size_t otherwise) {

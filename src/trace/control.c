@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <link.h>
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <time.h>
 
@@ -40,7 +42,26 @@ void ouro__trace_name_python(const char *version_text) {
   to[length] = 0;
 }
 
+/* ---------------------------------------------------------------- one at a time
+ *
+ * Who begins, ends or clears holds this, and no lock when it takes it. It is held over fork, so that a child finds no half-done start. */
+
+static _Atomic uint32_t controlling;
+
+static bool try_control(void) { return !ouro__exchange_acquire(&controlling, 1); }
+static void take_control(void) {
+  while (!try_control()) sched_yield();
+}
+static void leave_control(void) { ouro__store_release(&controlling, 0); }
+
 static void fork_moment(int moment);
+
+/* Before the heap takes its locks: a thread that went without the tracer's may want them while we wait for it. */
+static void before_fork(void) {
+  take_control();
+  ouro__trace_stop_all();
+  ouro__trace_go_on();
+}
 
 /* What can fail, once. */
 static bool prepare(void) {
@@ -50,6 +71,7 @@ static bool prepare(void) {
   ouro__unwind_start();
   ouro__threads_start();
   ouro__heap_set_fork(fork_moment);
+  pthread_atfork(before_fork, leave_control, leave_control);
   return prepared = true;
 }
 
@@ -80,7 +102,6 @@ static void set_up(const ouro_trace_options *options) {
   ouro__tracing.ending = false;
   ouro__tracing.epoch_base_ns = now;
   ouro__store_relaxed(&ouro__tracing.epoch, 0);
-  ouro__add_relaxed(&ouro__tracing.session, 1);
   ouro__store_relaxed(&page->frames, options->frames);
   ouro__store_relaxed(&page->native, options->native);
   ouro__store_relaxed(&page->sample_bytes, ouro__tracing.sample_bytes);
@@ -97,13 +118,20 @@ static void switch_to(enum ouro_trace_mode mode) {
 }
 
 bool ouro__trace_wait(void) {
-  if (!prepare()) return false;
-  ouro__tracing.waits = true;
-  if (ouro__tracing.mode == OURO_TRACE_OFF) switch_to(OURO_TRACE_OFF);
-  return true;
+  take_control();
+  bool good = prepare();
+  if (good) ouro__tracing.waits = true;
+  if (good && ouro__tracing.mode == OURO_TRACE_OFF) switch_to(OURO_TRACE_OFF);
+  leave_control();
+  return good;
 }
 
-int ouro_trace_start(const ouro_trace_options *options) {
+/* Everybody is stopped; see tracer.session. */
+static void next_session(void) {
+  ouro__store_release(&ouro__tracing.session, ouro__load_relaxed(&ouro__tracing.session) + 1); /* pairs with the acquire of events */
+}
+
+static int start(const ouro_trace_options *options) {
   if (!is_valid(options)) return OURO_EINVAL;
   if (ouro__tracing.mode != OURO_TRACE_OFF) return OURO_EBUSY;
   if (!prepare()) return OURO_ENOMEM;
@@ -113,39 +141,69 @@ int ouro_trace_start(const ouro_trace_options *options) {
     ouro__tracing.sampled = ouro_heap_new(&sampled);
     if (!ouro__tracing.sampled) return OURO_ENOMEM;
   }
-  ouro__columns_clear(OURO_WORD_WATCHED); /* what is known of code objects stays */
+  ouro__columns_clear(0);
   ouro__trace_stop_all();
+  ouro__intern_forget_codes(); /* nobody was told which of them went */
   set_up(options);
+  next_session();
   ouro__trace_go_on();
   ouro__heap_set_hooks(ouro__tracing.doors ? &door_hooks : &heap_hooks);
   switch_to(options->mode);
   return OURO_OK;
 }
 
-void ouro_trace_stop(void) {
+int ouro_trace_start(const ouro_trace_options *options) {
+  take_control();
+  int result = start(options);
+  leave_control();
+  return result;
+}
+
+static void stop(void) {
   if (ouro__tracing.mode == OURO_TRACE_OFF) return;
   switch_to(OURO_TRACE_OFF);
   ouro__heap_set_hooks(NULL);
-  ouro__trace_stop_all(); /* who was counting has counted */
+  ouro__trace_stop_all();
+  next_session(); /* who is in an event counts no more */
   ouro__count_seal_peak();
+  ouro__trace_go_on();
+}
+
+void ouro_trace_stop(void) {
+  take_control();
+  stop();
+  leave_control();
+}
+
+/* The words are cleared without the tracer's lock, since the heap's are needed: meanwhile nothing counts. */
+static void clear(void) {
+  bool on = ouro__tracing.mode != OURO_TRACE_OFF;
+  ouro__trace_stop_all();
+  if (on) next_session();
+  ouro__trace_go_on();
+  ouro__columns_clear(OURO_WORD_WATCHED); /* what is known of code objects stays */
+  ouro__trace_stop_all();
+  ouro__count_clear();
+  if (on) next_session();
   ouro__trace_go_on();
 }
 
 void ouro_trace_clear(void) {
   if (!ouro__tracing.page) return;
-  ouro__columns_clear(OURO_WORD_WATCHED);
-  ouro__trace_stop_all();
-  ouro__count_clear();
-  ouro__trace_go_on();
+  take_control();
+  clear();
+  leave_control();
 }
 
-/* The sites have what they have: it becomes the peak when the next free seals it. */
+/* The sites have what they have, and no older peak. */
 void ouro_trace_reset_peak(void) {
-  if (!ouro__tracing.page) return;
+  ouro__area_page *page = ouro__tracing.page;
+  if (!page) return;
   ouro__trace_stop_all();
-  ouro__store_relaxed(&ouro__tracing.page->peak_bytes, 0);
-  ouro__store_relaxed(&ouro__tracing.page->peak, 0);
-  ouro__count_seal_peak();
+  ouro__store_relaxed(&page->peak_bytes, ouro__load_relaxed(&page->live_bytes));
+  ouro__store_relaxed(&page->peak, ouro__load_relaxed(&page->live));
+  ouro__store_relaxed(&page->peak_ns, ouro__os_now_ns());
+  ouro__add_relaxed(&page->peak_mark, 1);
   ouro__trace_go_on();
 }
 
@@ -184,23 +242,23 @@ static void do_mode(ouro__area_page *page) {
   if (ouro__load_relaxed(&page->wish_frames)) options.frames = ouro__load_relaxed(&page->wish_frames);
   if (ouro__load_relaxed(&page->wish_sample)) options.sample_bytes = ouro__load_relaxed(&page->wish_sample);
   options.native = ouro__load_relaxed(&page->wish_native) != 0;
-  ouro_trace_stop();
-  if (options.mode != OURO_TRACE_OFF) ouro_trace_start(&options);
+  stop();
+  if (options.mode != OURO_TRACE_OFF) start(&options);
 }
 
+/* The thread may hold control already. */
 void ouro__trace_tick(void) {
-  static _Atomic uint32_t busy;
   ouro__area_page *page = ouro__tracing.page;
   if (!page || page->pid != ouro__os_pid()) return;
   uint32_t asked = ouro__load_acquire(&page->asked);
-  if (OURO_LIKELY(asked == ouro__load_relaxed(&page->answered)) || ouro__exchange_acquire(&busy, 1)) return;
+  if (OURO_LIKELY(asked == ouro__load_relaxed(&page->answered)) || !try_control()) return;
   uint32_t wish = ouro__load_relaxed(&page->wish);
   if (wish & OURO_WISH_MODE) do_mode(page);
-  if (wish & OURO_WISH_CLEAR) ouro_trace_clear();
+  if (wish & OURO_WISH_CLEAR) clear();
   if (wish & OURO_WISH_RESET_PEAK) ouro_trace_reset_peak();
   if (wish & OURO_WISH_PINS && !ouro__tracing.ending) ouro__pins_write();
   ouro__store_release(&page->answered, asked);
-  ouro__store_release(&busy, 0);
+  leave_control();
 }
 
 /* ---------------------------------------------------------------- the end */
@@ -249,5 +307,6 @@ static void fork_moment(int moment) {
   } else {
     ouro__store_fork_child();
     ouro__threads_fork_child();
+    ouro__pins_fork_child();
   }
 }

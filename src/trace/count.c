@@ -13,7 +13,7 @@
 #include "trace/tracer.h"
 
 _Atomic uint32_t ouro__trace_mode;
-ouro__tracer ouro__tracing;
+ouro__tracer ouro__tracing = {.session = 1};
 
 /* ---------------------------------------------------------------- counters; under the lock, and written by nobody else */
 
@@ -71,6 +71,9 @@ static void count_sampled(ouro__area_site *site, const ouro__sample_weight *weig
 }
 
 static bool sampling(void) { return ouro__tracing.sample_bytes != 0; }
+
+/* Does an event still count that began in that session? Under the lock. */
+static inline bool is_current(uint32_t session) { return !(session & 1) && session == ouro__load_relaxed(&ouro__tracing.session); }
 
 /* ---------------------------------------------------------------- in and out */
 
@@ -133,6 +136,7 @@ static inline located locate(const void *block, bool make) {
 }
 
 OURO_INLINE void record(void *block, size_t size, unsigned domain, const char *type, bool weigh) {
+  uint32_t session = ouro__load_acquire(&ouro__tracing.session); /* pairs with the release of who begins it */
   ouro__trace_thread *thread = ouro__trace_thread_mine();
   located at_block = locate(block, true);
   ouro__word *word = at_block.word;
@@ -143,23 +147,26 @@ OURO_INLINE void record(void *block, size_t size, unsigned domain, const char *t
     return;
   }
   ouro__sample_weight weight = {1, size, 0};
-  if (weigh) weight = ouro__sample_weigh(size, ouro__tracing.sample_bytes);
   bool locked = ouro__trace_enter();
-  ouro__area_site *at = ouro__site_at(site);
-  count_up(at, weight.count, weight.bytes);
-  if (weigh) count_sampled(at, &weight);
+  if (OURO_LIKELY(is_current(session) && weigh == sampling())) {
+    ouro__area_site *at = ouro__site_at(site);
+    if (weigh) weight = ouro__sample_weigh(size, ouro__tracing.sample_bytes);
+    count_up(at, weight.count, weight.bytes);
+    if (weigh) count_sampled(at, &weight);
+    if (class_ == 0) ouro__store_relaxed(&word[1], size);
+    ouro__store_relaxed(word, ouro__word_make(site, ouro__load_relaxed(&ouro__tracing.epoch), class_ ? size : 0));
+  }
   ouro__trace_leave(locked);
-  if (class_ == 0) ouro__store_relaxed(&word[1], size);
-  ouro__store_relaxed(word, ouro__word_make(site, ouro__load_relaxed(&ouro__tracing.epoch), class_ ? size : 0));
-  thread->recent[thread->recent_at] = block;
-  if (++thread->recent_at > ouro__tracing.temporary_within) thread->recent_at = 0;
+  if (thread->recent_at > ouro__tracing.temporary_within) thread->recent_at = 0;
+  thread->recent[thread->recent_at++] = block;
   count_event(thread);
 }
 
 /* ---------------------------------------------------------------- a block is freed */
 
 static inline bool is_temporary(ouro__trace_thread *thread, const void *block) {
-  for (unsigned i = 0; i <= ouro__tracing.temporary_within; i++) {
+  unsigned within = ouro__tracing.temporary_within;
+  for (unsigned i = 0; i <= within; i++) {
     if (OURO_LIKELY(thread->recent[i] != block)) continue;
     thread->recent[i] = NULL;
     return true;
@@ -167,16 +174,22 @@ static inline bool is_temporary(ouro__trace_thread *thread, const void *block) {
   return false;
 }
 
-/* pre: inside; the block's word, which was `value`, is 0 already. */
-OURO_INLINE void unrecord(const void *block, uint64_t value, uint64_t large_size) {
+/* A block's word, which is 0 now, and, of a large block, the second one. The session was read before. */
+typedef struct taken {
+  uint64_t value, large_size;
+  uint32_t session;
+} taken;
+
+/* pre: inside. */
+OURO_INLINE void unrecord(const void *block, const taken *was) {
   ouro__trace_thread *thread = ouro__trace_thread_mine();
-  uint32_t number = ouro__word_site(value);
+  uint32_t number = ouro__word_site(was->value);
   bool temporary = thread && is_temporary(thread, block);
   bool locked = ouro__trace_enter();
-  if (OURO_UNLIKELY(value & OURO_WORD_WATCHED)) ouro__intern_code_gone(block);
-  if (OURO_LIKELY(number != 0 && number < ouro__store_count(OURO_AREA_SITES))) {
+  if (OURO_UNLIKELY(was->value & OURO_WORD_WATCHED)) ouro__intern_code_gone(block);
+  if (OURO_LIKELY(number != 0 && is_current(was->session))) {
     ouro__area_site *site = ouro__site_at(number);
-    uint64_t size = site->class_ ? ouro__word_size(value) : large_size;
+    uint64_t size = site->class_ ? ouro__word_size(was->value) : was->large_size;
     if (OURO_LIKELY(!sampling())) {
       count_down(site, 1, size, temporary);
     } else {
@@ -190,14 +203,15 @@ OURO_INLINE void unrecord(const void *block, uint64_t value, uint64_t large_size
 }
 
 void ouro__count_freed(void *block, ouro__word *word) {
-  uint64_t value = ouro__load_relaxed(word);
+  taken was = {.session = ouro__load_acquire(&ouro__tracing.session)};
+  was.value = ouro__load_relaxed(word);
   if (ouro__tracing.mode == OURO_TRACE_OFF || !go_in()) {
     ouro__store_relaxed(word, 0);
     return;
   }
-  uint64_t size = ouro__block_seen(block).class_ ? 0 : ouro__load_relaxed(&word[1]);
+  if (!ouro__block_seen(block).class_) was.large_size = ouro__load_relaxed(&word[1]);
   ouro__store_relaxed(word, 0);
-  unrecord(block, value, size);
+  unrecord(block, &was);
   go_out();
 }
 
@@ -302,20 +316,35 @@ void *ouro__trace_aligned_alloc(size_t alignment, size_t size, unsigned domain) 
 }
 
 /* Take a block's word away; 0: it is not traced, or is none of ours. */
-static inline uint64_t take_word(const void *block, uint64_t *large_size) {
-  if (OURO_UNLIKELY(ouro__unit_number(block) >= ouro__hot_units)) return 0;
+static inline taken take_word(const void *block) {
+  taken was = {.session = ouro__load_acquire(&ouro__tracing.session)};
+  if (OURO_UNLIKELY(ouro__unit_number(block) >= ouro__hot_units)) return was;
   located at = locate(block, false);
-  uint64_t value = at.word ? ouro__load_relaxed(at.word) : 0;
-  if (value == 0) return 0;
-  *large_size = OURO_LIKELY(at.class_ != 0) ? 0 : ouro__load_relaxed(&at.word[1]);
+  was.value = at.word ? ouro__load_relaxed(at.word) : 0;
+  if (was.value == 0) return was;
+  if (OURO_UNLIKELY(at.class_ == 0)) was.large_size = ouro__load_relaxed(&at.word[1]);
   ouro__store_relaxed(at.word, 0);
-  return value;
+  return was;
+}
+
+/* The block is still there. */
+static void put_word_back(const void *block, const taken *was) {
+  ouro__word *word = was->value ? ouro__block_word_slow(block, true) : NULL;
+  if (!word || !go_in()) return;
+  bool locked = ouro__trace_enter();
+  if (is_current(was->session)) {
+    if (was->large_size) ouro__store_relaxed(&word[1], was->large_size);
+    ouro__store_relaxed(word, was->value);
+  }
+  ouro__trace_leave(locked);
+  go_out();
 }
 
 static inline void forget(void *block) {
-  uint64_t large_size, value = block ? take_word(block, &large_size) : 0;
-  if (OURO_UNLIKELY(!value || !go_in())) return;
-  unrecord(block, value, large_size);
+  if (!block) return;
+  taken was = take_word(block);
+  if (OURO_UNLIKELY(!was.value || !go_in())) return;
+  unrecord(block, &was);
   go_out();
 }
 
@@ -330,18 +359,14 @@ void ouro__trace_forget(void *block) {
 
 /* Counted as a free and an allocation. In exact mode the heap resizes the block as it likes. */
 static void *realloc_exact(void *block, size_t size, unsigned domain) {
-  uint64_t large_size = 0, value = take_word(block, &large_size);
+  taken was = take_word(block);
   void *fresh = ouro__realloc(block, size);
   if (!fresh) { /* all is as it was */
-    ouro__word *word = value ? ouro__block_word_slow(block, true) : NULL;
-    if (word) {
-      if (large_size) ouro__store_relaxed(&word[1], large_size);
-      ouro__store_relaxed(word, value);
-    }
+    put_word_back(block, &was);
     return NULL;
   }
   if (go_in()) {
-    if (value) unrecord(block, value, large_size);
+    if (was.value) unrecord(block, &was);
     if (!ouro__trace_mine.quiet) record(fresh, size, domain, NULL, false);
     go_out();
   }
@@ -367,18 +392,14 @@ static void *realloc_sampled(void *block, size_t size, unsigned domain) {
   bool before = is_traced(block), now = is_sampled(size);
   if (!before && !now) return ouro__realloc(block, size);
   if (ouro_usable_size(block) <= OURO_LARGE_BYTES || size <= OURO_LARGE_BYTES) return move(block, size, domain, now);
-  uint64_t large_size = 0, value = take_word(block, &large_size);
+  taken was = take_word(block);
   void *fresh = ouro__realloc(block, size);
-  if (value && go_in()) {
-    if (fresh) {
-      unrecord(block, value, large_size);
-    } else {
-      ouro__word *word = ouro__block_word_slow(block, true);
-      if (word) {
-        ouro__store_relaxed(&word[1], large_size);
-        ouro__store_relaxed(word, value);
-      }
-    }
+  if (!fresh) {
+    put_word_back(block, &was);
+    return NULL;
+  }
+  if (was.value && go_in()) {
+    unrecord(block, &was);
     go_out();
   }
   if (now) record_at_door(fresh, size, domain, true);

@@ -229,9 +229,10 @@ static bool codes_make_room(void) {
   return true;
 }
 
-/* When the block of a code object is freed, its word says so. Code that lies in no block stays for ever, or is told of by its owner. */
+/* When the block of a code object is freed, its word says so. Code that lies in no block stays for ever, or is told of by its owner. The
+ * caller has made the column: here, under the tracer's lock, that cannot be. */
 static void watch(const char *code) {
-  ouro__word *word = ouro__block_word_slow(code, true);
+  ouro__word *word = ouro__block_word_slow(code, false);
   if (word) {
     atomic_fetch_or_explicit(word, OURO_WORD_WATCHED, memory_order_relaxed);
   } else {

@@ -203,8 +203,11 @@ static void publish(const judge *state) {
   ouro__trace_go_on();
 }
 
+static _Atomic uint32_t busy;
+
+void ouro__pins_fork_child(void) { ouro__store_relaxed(&busy, 0); }
+
 bool ouro__pins_write(void) {
-  static _Atomic uint32_t busy;
   size_t bytes = ouro__round_up(GATHER * sizeof(gathered), OURO_PAGE_BYTES);
   if (ouro__exchange_acquire(&busy, 1)) return true; /* somebody is at it */
   judge state = {.blocks = ouro__os_map(bytes)};

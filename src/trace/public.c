@@ -6,7 +6,9 @@
 #include "trace/sample.h"
 #include "trace/tracer.h"
 
-void ouro_trace_here(const ouro_source *place) { ouro__trace_here = place; }
+void ouro_trace_here(const ouro_source *place) {
+  ouro__trace_here = ouro__load_relaxed(&ouro__trace_mode) == OURO_TRACE_OFF ? NULL : place;
+}
 
 static double square_root(double x) { /* Newton's; without the mathematical library */
   double root = x > 1 ? x : 1;

@@ -130,12 +130,15 @@ static inline const char *ouro__py_shown(const char *frame) {
   return frame;
 }
 
-/* The innermost frame; NULL: none. */
-static inline const char *ouro__py_top(const char *thread) {
+/* The innermost record, which may be one that is no frame to a reader; NULL: none. */
+static inline const char *ouro__py_innermost(const char *thread) {
   const char *frame = ouro__py_pointer(thread, ouro__py.is.thread_frame);
   if (ouro__py.is.minor == 11 || ouro__py.is.minor == 12) frame = ouro__py_pointer(frame, ouro__py.is.control_frame);
-  return ouro__py_shown(frame);
+  return frame;
 }
+
+/* The innermost frame; NULL: none. */
+static inline const char *ouro__py_top(const char *thread) { return ouro__py_shown(ouro__py_innermost(thread)); }
 
 /* The next frame outward; NULL: none. */
 static inline const char *ouro__py_back(const char *frame) {

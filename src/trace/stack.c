@@ -15,14 +15,19 @@
 
 /* ---------------------------------------------------------------- the thread's caches */
 
+/* Versions that a tag can tell apart. Whatever is cached says of which version it is: forgetting all of it would be slow for a program that makes
+ * and drops code objects all the time. */
+enum { VERSIONS = 1 << 20 };
+
 static void forget_when_void(ouro__trace_thread *thread) {
   uint32_t version = ouro__load_relaxed(&ouro__tracing.version);
   if (OURO_LIKELY(thread->version == version)) return;
   thread->version = version;
   thread->py_depth = 0;
+  memset(thread->py, 0, sizeof thread->py);
+  memset(thread->last, 0, sizeof thread->last);
   thread->native_known = 0;
-  memset(thread->sites, 0, sizeof thread->sites);
-  memset(thread->nodes, 0, sizeof thread->nodes);
+  if (version % VERSIONS == 0) memset(thread->sites, 0, sizeof thread->sites); /* tags begin anew */
 }
 
 static inline size_t slot_of(uintptr_t a, uintptr_t b) {
@@ -36,7 +41,9 @@ typedef struct kind {
   const char *type;
 } kind;
 
-static uint32_t tag_of(const kind *of) { return 1u | of->domain << 8 | of->class_ << 16; }
+static inline uint32_t tag_of(const ouro__trace_thread *thread, const kind *of) {
+  return (thread->version % VERSIONS) << 12 | of->domain << 8 | of->class_;
+}
 
 static OURO_NOINLINE uint32_t new_site(ouro__trace_thread *thread, uint32_t node, const kind *of) {
   ouro__site_key key = {node, 0, thread->index, (uint8_t)of->class_, (uint8_t)of->domain};
@@ -49,11 +56,11 @@ static ouro__cached_site *find_cached(ouro__trace_thread *thread, uintptr_t code
 }
 
 static bool is_it(const ouro__cached_site *cached, uintptr_t code, uintptr_t at, uint32_t tag) {
-  return OURO_LIKELY(cached->at == at && cached->code == code && cached->tag == tag);
+  return OURO_LIKELY(cached->at == at && cached->code == code && cached->tag == tag && cached->site);
 }
 
 static uint32_t site_of_node(ouro__trace_thread *thread, uint32_t node, const kind *of) {
-  uint32_t tag = tag_of(of);
+  uint32_t tag = tag_of(thread, of);
   ouro__cached_site *cached = find_cached(thread, (uintptr_t)of->type, node, tag);
   if (is_it(cached, (uintptr_t)of->type, node, tag)) return cached->site;
   bool locked = ouro__trace_enter();
@@ -74,18 +81,21 @@ static uint32_t frame_of(const char *code, uintptr_t at) {
 
 static uint32_t node_of(ouro__trace_thread *thread, uint32_t parent, const char *code, uintptr_t at) {
   ouro__cached_node *cached = &thread->nodes[slot_of((uintptr_t)code ^ at, parent)];
-  if (OURO_LIKELY(cached->at == at && cached->code == code && cached->parent == parent && cached->node)) return cached->node;
+  if (OURO_LIKELY(cached->at == at && cached->code == code && cached->parent == parent && cached->version == thread->version && cached->node)) {
+    return cached->node;
+  }
+  if (code) ouro__block_word_slow(code, true); /* its column, for intern.c */
   bool locked = ouro__trace_enter();
   uint32_t frame = frame_of(code, at), node = frame ? ouro__intern_node(parent, frame) : 0;
   ouro__trace_leave(locked);
-  if (node) *cached = (ouro__cached_node){code, at, parent, node};
+  if (node) *cached = (ouro__cached_node){code, at, parent, node, thread->version};
   return node;
 }
 
 /* ---------------------------------------------------------------- places in C source */
 
 static uint32_t source_site(ouro__trace_thread *thread, const ouro_source *here, const kind *of) {
-  uint32_t tag = tag_of(of);
+  uint32_t tag = tag_of(thread, of);
   ouro__cached_site *cached = find_cached(thread, (uintptr_t)here, (uintptr_t)of->type, tag);
   if (is_it(cached, (uintptr_t)here, (uintptr_t)of->type, tag)) return cached->site;
   bool locked = ouro__trace_enter();
@@ -101,18 +111,25 @@ static uint32_t source_site(ouro__trace_thread *thread, const ouro_source *here,
 
 /* ---------------------------------------------------------------- Python */
 
-static uint32_t python_site(ouro__trace_thread *thread, const char *frame, const kind *of) {
+static OURO_NOINLINE uint32_t new_python_site(ouro__trace_thread *thread, const char *innermost, const kind *of, uint32_t tag) {
+  const char *frame = ouro__py_shown(innermost);
+  if (!frame) return site_of_node(thread, 0, of);
   const char *code = ouro__py_code(frame);
   uintptr_t at = ouro__py_at(frame);
-  uint32_t tag = tag_of(of);
-  ouro__cached_site *cached = find_cached(thread, (uintptr_t)code, at, tag);
-  if (is_it(cached, (uintptr_t)code, at, tag)) return cached->site;
   uint32_t node = node_of(thread, 0, code, at);
   bool locked = ouro__trace_enter();
   uint32_t site = node ? new_site(thread, node, of) : 0;
   ouro__trace_leave(locked);
-  if (site) *cached = (ouro__cached_site){(uintptr_t)code, at, tag, site};
+  if (site) *find_cached(thread, (uintptr_t)code, at, tag) = (ouro__cached_site){(uintptr_t)code, at, tag, site};
   return site;
+}
+
+/* What is no frame to a reader is never in the cache: so what is found there need not be looked at. */
+static inline uint32_t python_site(ouro__trace_thread *thread, const char *innermost, const kind *of) {
+  uint32_t tag = tag_of(thread, of);
+  uintptr_t code = (uintptr_t)ouro__py_code(innermost), at = ouro__py_at(innermost);
+  const ouro__cached_site *cached = find_cached(thread, code, at, tag);
+  return is_it(cached, code, at, tag) ? cached->site : new_python_site(thread, innermost, of, tag);
 }
 
 /* Number `top` of the kept frames is `frame`: are those outside of it the same too? */
@@ -134,9 +151,10 @@ static inline bool same_from(const ouro__trace_thread *thread, unsigned top, con
   return thread->py_cut || !ouro__py_back(frame);
 }
 
-/* The number of a kept frame, at or below `from`, that lies where this one does; -1: none near. */
-static int find_kept(const ouro__trace_thread *thread, int from, const char *frame) {
-  for (int i = from; i >= 0 && i > from - 16; i--) {
+/* The number of a kept frame, at or below `from`, that lies where this one does; -1: none near. Frames that were called later mostly lie higher:
+ * what lies above the innermost one that is kept is new. */
+static inline int find_kept(const ouro__trace_thread *thread, int from, const char *frame) {
+  for (int i = from; i >= 0 && i > from - 16 && frame <= thread->py[i].frame; i--) {
     if (thread->py[i].frame == frame) return i;
   }
   return -1;
@@ -161,24 +179,36 @@ static unsigned gather(ouro__trace_thread *thread, const char *frame, unsigned l
       }
       kept = found - 1;
     }
-    thread->py_new[count++] = (ouro__py_walked){frame, code, at, 0};
+    thread->py_new[count++] = (ouro__py_walked){frame, code, at, 0, 0};
   }
   *fresh = count;
   *cut = frame != NULL;
   return 0;
 }
 
-/* The node of the stack from `frame` on outward. */
-static uint32_t python_node(ouro__trace_thread *thread, const char *frame) {
+/* Is the stack just the one of the last time? */
+static inline bool same_as_last(const ouro__trace_thread *thread, const char *innermost) {
+  unsigned depth = thread->py_depth;
+  if (depth == 0) return false;
+  const ouro__py_walked *top = &thread->py[depth - 1];
+  return innermost == top->frame && ouro__py_at(innermost) == top->at && ouro__py_code(innermost) == top->code &&
+         same_from(thread, depth - 1, innermost);
+}
+
+/* The node of the stack from `innermost` on outward. */
+static uint32_t python_node(ouro__trace_thread *thread, const char *innermost) {
+  if (same_as_last(thread, innermost)) return thread->py[thread->py_depth - 1].node;
+  const char *frame = ouro__py_shown(innermost);
   unsigned fresh;
   bool cut;
   unsigned depth = gather(thread, frame, ouro__tracing.frames, &fresh, &cut);
   uint32_t node = depth ? thread->py[depth - 1].node : 0;
   while (fresh-- > 0) {
-    ouro__py_walked *walked = &thread->py[depth];
-    *walked = thread->py_new[fresh];
-    walked->node = node_of(thread, node, walked->code, walked->at);
-    if (!walked->node) break; /* no room: the part that is known */
+    ouro__py_walked *walked = &thread->py[depth], *now = &thread->py_new[fresh];
+    bool again = walked->at == now->at && walked->code == now->code && walked->parent == node && walked->node;
+    uint32_t found = again ? walked->node : node_of(thread, node, now->code, now->at);
+    *walked = (ouro__py_walked){now->frame, now->code, now->at, node, found};
+    if (!found) break; /* no room: the part that is known */
     node = walked->node;
     depth++;
   }
@@ -194,12 +224,15 @@ static uint32_t native_node(ouro__trace_thread *thread) {
   ouro__unwind(walk);
   unsigned limit = ouro__tracing.frames, begin = walk->depth > limit ? walk->depth - limit : 0;
   unsigned known = walk->changed < thread->native_known ? walk->changed : thread->native_known;
-  unsigned changed = begin || thread->native_begin ? begin : known; /* the first frame whose node must be found */
+  unsigned changed = begin == thread->native_begin && known > begin ? known : begin; /* the first frame whose node must be found */
   uint32_t node = changed > begin ? walk->frame[changed - 1].node : 0;
   for (unsigned i = changed; i < walk->depth; i++) {
-    uint32_t next = node_of(thread, node, NULL, walk->frame[i].pc);
-    walk->frame[i].node = next;
-    if (next) node = next;
+    ouro__cached_node *last = &thread->last[i]; /* the same function is often called again from the same place */
+    if (OURO_UNLIKELY(last->at != walk->frame[i].pc || last->parent != node || !last->node)) {
+      *last = (ouro__cached_node){NULL, walk->frame[i].pc, node, node_of(thread, node, NULL, walk->frame[i].pc), 0};
+    }
+    walk->frame[i].node = last->node;
+    if (last->node) node = last->node;
   }
   thread->native_begin = begin;
   thread->native_known = walk->depth;
@@ -216,12 +249,12 @@ static uint32_t mixed_node(ouro__trace_thread *thread, const char *frame) {
   unsigned limit = ouro__tracing.frames, count = 0;
   for (unsigned i = walk->depth; i-- > 0 && count < limit;) {
     if (!is_loop(walk->frame[i].pc)) {
-      thread->py_new[count++] = (ouro__py_walked){NULL, NULL, walk->frame[i].pc, 0};
+      thread->py_new[count++] = (ouro__py_walked){NULL, NULL, walk->frame[i].pc, 0, 0};
       continue;
     }
     while (frame && count < limit) {
       bool entry = ouro__py_is_entry(frame);
-      thread->py_new[count++] = (ouro__py_walked){frame, ouro__py_code(frame), ouro__py_at(frame), 0};
+      thread->py_new[count++] = (ouro__py_walked){frame, ouro__py_code(frame), ouro__py_at(frame), 0, 0};
       frame = ouro__py_back(frame);
       if (entry) break;
     }
@@ -249,8 +282,8 @@ uint32_t ouro__stack_site(ouro__trace_thread *thread, unsigned class_, unsigned 
   }
   if (ouro__tracing.python) {
     const char *state = ouro__py_thread(domain == OURO_DOMAIN_MEM || domain == OURO_DOMAIN_OBJ);
-    const char *frame = state ? ouro__py_top(state) : NULL;
-    if (frame && ouro__tracing.native) return site_of_node(thread, mixed_node(thread, frame), &of);
+    const char *frame = state ? ouro__py_innermost(state) : NULL;
+    if (frame && ouro__tracing.native) return site_of_node(thread, mixed_node(thread, ouro__py_shown(frame)), &of);
     if (frame && ouro__tracing.frames == 1) return python_site(thread, frame, &of);
     if (frame) return site_of_node(thread, python_node(thread, frame), &of);
     if (is_python_domain(domain) && !ouro__tracing.native) return site_of_node(thread, 0, &of);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -255,16 +256,18 @@ static bool write_area(int fd) {
   return true;
 }
 
+/* Of a write that failed, nothing is left; but what was no file before, such as /dev/stdout, stays. */
 int ouro__store_write(const char *name, bool overwrite) {
+  struct stat what;
   int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC | (overwrite ? O_TRUNC : O_EXCL), 0666);
   if (fd < 0) return OURO_ESYSTEM;
-  bool good = write_area(fd);
+  bool good = write_area(fd), file = fstat(fd, &what) == 0 && S_ISREG(what.st_mode);
   int saved = errno;
   if (close(fd) != 0 && good) {
     good = false;
     saved = errno;
   }
-  if (!good) unlink(name);
+  if (!good && file) unlink(name);
   errno = saved;
   return good ? OURO_OK : OURO_ESYSTEM;
 }

@@ -135,5 +135,8 @@ void ouro__threads_fork_child(void) {
   if (ouro__trace_mine.locked) ouro__lock_reset(&ouro__trace_lock);
   ouro__store_relaxed(&ouro__trace_mine.inside, ouro__load_relaxed(&ouro__trace_mine.inside) - 1);
   if (ouro__load_relaxed(&ouro__trace_many)) ouro__store_relaxed(&only, &nobody); /* whoever was about to say so is not here */
+  ouro__trace_mine.random = 0; /* its samples shall be others than the parent's */
+  ouro__trace_mine.session = 0;
+  ouro__trace_left = 0;
   if (!barrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)) ouro__store_relaxed(&ouro__trace_many, 1);
 }

@@ -30,25 +30,26 @@ static inline size_t ouro__word_size(uint64_t word) { return (size_t)(word >> OU
 /* ---------------------------------------------------------------- a thread */
 
 #define OURO_RECENT_MOST 33u  /* blocks that a thread has made last, for the temporary ones */
-#define OURO_CACHE_LOG2 13u          /* entries of a thread's caches, below; memory is touched as far as they are used */
+#define OURO_CACHE_LOG2 12u          /* entries of a thread's caches, below; memory is touched as far as they are used */
 #define OURO_CACHE (1u << OURO_CACHE_LOG2)
 
 typedef struct ouro__cached_site {
   uintptr_t code, at; /* of one Python frame; or 0 and the node */
-  uint32_t tag;       /* 1, domain, class; 0: empty */
-  uint32_t site;
+  uint32_t tag;       /* version, domain, class */
+  uint32_t site;      /* 0: empty */
 } ouro__cached_site;
 
 typedef struct ouro__cached_node {
   const char *code; /* NULL: a native address */
   uintptr_t at;
   uint32_t parent, node; /* node 0: empty */
+  uint32_t version;
 } ouro__cached_node;
 
 typedef struct ouro__py_walked {
   const char *frame, *code;
   uintptr_t at;
-  uint32_t node;
+  uint32_t parent, node; /* what it has been found to be; it stays when the frame is gone, and may be of use again */
 } ouro__py_walked;
 
 typedef struct ouro__trace_thread {
@@ -65,6 +66,7 @@ typedef struct ouro__trace_thread {
   ouro__py_walked py[OURO_TRACE_FRAMES_MAX], py_new[OURO_TRACE_FRAMES_MAX];
   unsigned native_known;             /* nodes of `native` that hold, where native_begin is 0 */
   unsigned native_begin;             /* frames outside of what was wanted the last time */
+  ouro__cached_node last[OURO_UNWIND_ROOM]; /* of native frames, by depth */
   ouro__native_walk native;
 } ouro__trace_thread;
 
@@ -74,18 +76,18 @@ typedef struct ouro__tracer {
   ouro__area_page *page;          /* NULL before the first start */
   bool doors;                     /* see ouro__trace_init */
   bool waits;                     /* see ouro__trace_wait */
-  enum ouro_trace_mode mode;      /* ouro__trace_mode but for waiting, which looks like sampling there */
-  bool ending;
-  unsigned frames, temporary_within;
-  bool native;
+  _Atomic uint32_t mode;          /* ouro__trace_mode but for waiting, which looks like sampling there */
+  _Atomic bool ending;
+  _Atomic unsigned frames, temporary_within;
+  _Atomic bool native;
   bool python;                    /* stacks of CPython can be read */
-  bool python_runs;               /* it has been seen to run: once it does not, it ends */
+  _Atomic bool python_runs;               /* it has been seen to run: once it does not, it ends */
   uintptr_t loop_start, loop_end; /* its evaluation loop's code */
-  uint64_t sample_bytes;
+  _Atomic uint64_t sample_bytes;
   _Atomic uint32_t version;       /* grows when what threads have cached is void */
   _Atomic uint32_t epoch;
-  _Atomic uint32_t session;       /* grows with each start: threads forget */
-  uint64_t epoch_base_ns;
+  _Atomic uint32_t session;       /* odd while nothing counts, since it is off or words are being cleared. An event counts if all of it is in one */
+  _Atomic uint64_t epoch_base_ns;
   _Atomic uint32_t foreign_code;  /* code objects are known that lie in no block of this heap */
   ouro_heap *sampled;             /* blocks that are sampled, behind doors */
 } ouro__tracer;
@@ -223,5 +225,6 @@ void ouro__trace_name_python(const char *version_text); /* in the page */
 
 /* Write PINS anew. false: no memory. */
 bool ouro__pins_write(void);
+void ouro__pins_fork_child(void);
 
 #endif

@@ -113,7 +113,6 @@ class Usage(world.World):
 
     def test_a_process_that_is_not_traced(self):
         self.refused('top', '--once', self.process.pid, status=125, says='ouro run --trace')
-        self.refused('top', '--once', status=125, says='ouro run --trace')
 
     def test_a_file_that_is_none(self):
         self.refused('top', '--once', 'none.ouro', status=125, says='No such file')

@@ -139,6 +139,26 @@ class Tracing(Case):
         self.assertTrue(native)
         self.assertTrue(all(frame.function for frame in native), native)
 
+    def test_code_that_takes_the_place_of_other_code_has_its_own_lines(self):
+        for options in ('', ', sample=1'):
+            self.program(f'''
+                import ouro
+
+                def made_by(number):
+                    names = {{}}
+                    exec(compile('\\n' * (number % 50) + 'data = bytes(12345)', f'file{{number}}.py', 'exec'), names)
+                    return names['data']
+
+                for turn in range(4):
+                    ouro.start(2{options})
+                    for number in range(turn * 300, turn * 300 + 200):
+                        frame = ouro.get_object_traceback(made_by(number))[-1]
+                        assert (frame.filename, frame.lineno) == (f'file{{number}}.py', number % 50 + 1), frame
+                    ouro.stop()
+                    for number in range(turn * 300 + 200, turn * 300 + 300):
+                        made_by(number)
+            ''')
+
     def test_tracing_takes_memory_of_its_own(self):
         ouro.start()
         self.assertGreater(ouro.get_tracemalloc_memory(), 0)
@@ -173,6 +193,14 @@ class Sampling(Case):
         self.assertEqual(sizes, sum(line.size for line in snapshot.statistics('lineno')))
         self.assertEqual(len(snapshot.traces), sum(line.count for line in snapshot.statistics('lineno')))
         del data
+
+    def test_the_distance_of_one_session_is_not_that_of_the_next(self):
+        ouro.start(sample=2 ** 40)
+        made = [bytes(1000) for _ in range(1000)]
+        ouro.stop()
+        ouro.start(sample=1)
+        made = bytes(1000)
+        self.assertIsNotNone(ouro.get_object_traceback(made))
 
     def test_the_usual_distance(self):
         ouro.start(sample=True)
