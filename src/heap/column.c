@@ -60,6 +60,8 @@ ouro__word *ouro__block_word_slow(const void *block, bool make) {
   return column ? &column[found.index] : NULL;
 }
 
+void ouro__free_slowly(const void *block) { OURO__POKE(&ouro__hot_bins[ouro__unit_number(block)], (uint16_t)0); }
+
 ouro__seen_block ouro__block_seen(const void *block) {
   ouro__found found = ouro__find(block);
   if (found.kind != OURO_FOUND_BLOCK) return (ouro__seen_block){0};
@@ -80,11 +82,19 @@ void ouro__column_tell(ouro__pool *pool) {
   }
 }
 
+/* The heap's tables are kept for reuse; of columns, which are a sixteenth of the heap or more, the pages go. The first word is the table
+ * allocator's. */
+static void give_pages_back(ouro__word *column, size_t bytes) {
+  uintptr_t from = ouro__round_up((uintptr_t)(column + 1), OURO_PAGE_BYTES), to = ((uintptr_t)column + bytes) & ~(OURO_PAGE_BYTES - 1);
+  if (from < to) ouro__os_return((void *)from, to - from);
+}
+
 void ouro__column_delete(ouro__pool *pool) {
   ouro__word *column = ouro__hot_columns ? column_of(pool, false) : NULL;
   if (!column) return;
   size_t bytes = words_of(pool) * sizeof(ouro__word);
   ouro__store_release(&ouro__hot_columns[ouro__pool_unit(pool)], NULL);
+  give_pages_back(column, bytes);
   ouro__meta_free(column, bytes);
   ouro__sub_relaxed(&column_bytes, bytes);
 }

@@ -140,6 +140,9 @@ typedef struct ouro__seen_block {
   ouro__word *word;  /* NULL: none */
 } ouro__seen_block;
 
+/* Let the frees of blocks of this block's pool take the slow path, which tells hooks of words, as long as the pool lives. */
+void ouro__free_slowly(const void *block);
+
 /* Leave of every word, also of free blocks, what is in `mask`. */
 void ouro__columns_clear(uint64_t mask);
 

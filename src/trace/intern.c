@@ -235,6 +235,7 @@ static void watch(const char *code) {
   ouro__word *word = ouro__block_word_slow(code, false);
   if (word) {
     atomic_fetch_or_explicit(word, OURO_WORD_WATCHED, memory_order_relaxed);
+    if (ouro__tracing.sample_bytes) ouro__free_slowly(code); /* otherwise nobody would look at its word */
   } else {
     ouro__store_relaxed(&ouro__tracing.foreign_code, 1);
   }
@@ -275,9 +276,13 @@ void ouro__intern_forget_codes(void) {
   ouro__add_relaxed(&ouro__tracing.version, 1);
 }
 
-static uint32_t resolve(const char *code, uintptr_t at) {
-  static ouro__py_place place; /* under the lock */
-  if (!ouro__py_resolve(code, at, &place)) return 0;
+static uint32_t resolve(const char *code, uint32_t serial, uintptr_t at) {
+  static ouro__py_place place; /* these are under the lock */
+  static ouro__py_bookmark mark;
+  static uint32_t marked;      /* the code object that it is of */
+  if (marked != serial) mark = (ouro__py_bookmark){0};
+  marked = serial;
+  if (!ouro__py_resolve(code, at, &mark, &place)) return 0;
   ouro__area_frame frame = {.kind = OURO_FRAME_PYTHON, .line = place.line};
   frame.file = ouro__intern_string(place.file, place.file_length);
   frame.function = ouro__intern_string(place.function, place.function_length);
@@ -290,7 +295,7 @@ uint32_t ouro__intern_place(const char *code, uintptr_t at) {
   if (!serial) return 0;
   place_entry *place = &place_cache[mix(at ^ (uint64_t)serial << 40) & (PLACES - 1)];
   if (place->serial != serial || place->at != at) {
-    uint32_t frame = resolve(code, at);
+    uint32_t frame = resolve(code, serial, at);
     if (!frame) return 0;
     *place = (place_entry){at, serial, frame};
   }

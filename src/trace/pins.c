@@ -192,8 +192,7 @@ static void copy_row(const ouro__area_pin *row) {
 static void publish(const judge *state) {
   ouro__area_page *page = ouro__tracing.page;
   ouro__trace_stop_all();
-  ouro__add_relaxed(&page->pins_writes, 1);
-  atomic_thread_fence(memory_order_seq_cst); /* readers see the odd number before anything changes */
+  atomic_fetch_add(&page->pins_writes, 1); /* in one order with all that follows: readers see the odd number before anything changes */
   ouro__store_clear(OURO_AREA_PINS);
   for (size_t i = 0; i < state->size; i++) {
     if (state->rows[i].youngest) copy_row(&state->rows[i]);

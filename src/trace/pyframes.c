@@ -218,10 +218,16 @@ static int signed_number(const unsigned char *next, const unsigned char *end) {
 
 /* From 3.11 on: an entry for each range. Its first byte alone has the highest bit; then four bits of kind, and three of the
  * range's length in instructions, less one. Columns follow in most kinds. */
-static int line_3_11(line_table table, int line, int at) {
+static int line_3_11(line_table table, int line, int at, ouro__py_bookmark *mark) {
   enum { ONE_LINE = 10, NO_COLUMNS = 13, LONG = 14, NONE = 15 };
   int reached = 0;
+  if (mark->next && mark->reached <= at) { /* from where the last question about this code ended */
+    table.next = mark->next;
+    line = mark->line;
+    reached = mark->reached;
+  }
   while (table.next < table.end) {
+    *mark = (ouro__py_bookmark){table.next, line, reached};
     int kind = *table.next >> 3 & 15;
     reached += ((*table.next & 7) + 1) * (int)sizeof(uint16_t);
     table.next++;
@@ -242,7 +248,7 @@ static int bytes_before(const char *code, uintptr_t at) {
 }
 
 /* Before the first instruction, it is the line where the code begins. */
-static int line_of(const char *code, uintptr_t at) {
+static int line_of(const char *code, uintptr_t at, ouro__py_bookmark *mark) {
   const ouro__py_offsets *is = &ouro__py.is;
   int before = bytes_before(code, at), first = ouro__py_int(code, is->code_line);
   if (before < 0) return first;
@@ -250,12 +256,13 @@ static int line_of(const char *code, uintptr_t at) {
   line_table table = {(const unsigned char *)bytes + is->bytes_data, NULL};
   table.end = table.next + (size_t)ouro__py_pointer(bytes, is->bytes_length);
   if (is->minor == 9) return line_3_9(table, first, before);
-  return is->minor == 10 ? line_3_10(table, first, before) : line_3_11(table, first, before);
+  return is->minor == 10 ? line_3_10(table, first, before) : line_3_11(table, first, before, mark);
 }
 
-bool ouro__py_resolve(const char *code, uintptr_t at, ouro__py_place *out) {
+bool ouro__py_resolve(const char *code, uintptr_t at, ouro__py_bookmark *mark, ouro__py_place *out) {
+  ouro__py_bookmark none = {0};
   if (!ouro__load_acquire(&ouro__py.ready)) return false;
-  int line = line_of(code, at);
+  int line = line_of(code, at, mark ? mark : &none);
   out->line = line < 0 ? 0 : (unsigned)line;
   out->file_length = copy_string(ouro__py_pointer(code, ouro__py.is.code_file), out->file, sizeof out->file);
   out->function_length =

@@ -71,9 +71,16 @@ bool ouro__py_start(const char *version_text, void *(*find)(const char *name));
 /* Has the interpreter begun to end, or not begun? */
 bool ouro__py_finalizing(void);
 
-/* The file, function and line of a place that `code` and `at` tell.
+/* Where the last question about the lines of a code object ended: the next one, further on, need not begin at the first line. All zeros: at the
+ * beginning. It holds for one code object while that lives. */
+typedef struct ouro__py_bookmark {
+  const unsigned char *next;
+  int line, reached;
+} ouro__py_bookmark;
+
+/* The file, function and line of a place that `code` and `at` tell. `mark`: of this code object; NULL: none.
  * pre: the code object is alive, for instance because this thread runs it. The interpreter's lock is not needed. */
-bool ouro__py_resolve(const char *code, uintptr_t at, ouro__py_place *out);
+bool ouro__py_resolve(const char *code, uintptr_t at, ouro__py_bookmark *mark, ouro__py_place *out);
 
 /* ---------------------------------------------------------------- reading */
 

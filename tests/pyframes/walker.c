@@ -99,7 +99,7 @@ static unsigned walk(bool attached) {
     expect_code(ouro__py_code(frame));
     if (depth % 64 == 0) {
       ouro__py_place place;
-      if (!ouro__py_resolve(ouro__py_code(frame), ouro__py_at(frame), &place) || !place.file_length) abort();
+      if (!ouro__py_resolve(ouro__py_code(frame), ouro__py_at(frame), NULL, &place) || !place.file_length) abort();
     }
     if (++depth > 1000000) abort();
   }
@@ -115,7 +115,7 @@ static unsigned describe(bool attached, char *out, size_t size) {
   for (const char *frame = thread ? ouro__py_top(thread) : NULL; frame && used < size;
        frame = ouro__py_back(frame), depth++) {
     ouro__py_place place;
-    ouro__py_resolve(ouro__py_code(frame), ouro__py_at(frame), &place);
+    ouro__py_resolve(ouro__py_code(frame), ouro__py_at(frame), NULL, &place);
     used += (size_t)snprintf(out + used, size - used, "%s\t%s\t%u\t%d\n", place.file, place.function, place.line,
                              ouro__py_is_entry(frame));
   }
@@ -139,7 +139,7 @@ static void compare_frames(void *traceback) {
     void *pair = PyTuple_GetItem(traceback, i);
     const char *file = PyUnicode_AsUTF8(PyTuple_GetItem(pair, 0));
     long line = PyLong_AsLong(PyTuple_GetItem(pair, 1));
-    if (frame) ouro__py_resolve(ouro__py_code(frame), ouro__py_at(frame), &place);
+    if (frame) ouro__py_resolve(ouro__py_code(frame), ouro__py_at(frame), NULL, &place);
     if (!frame && i == 0 && strcmp(file, "<unknown>") == 0) return; /* tracemalloc's only frame of an empty stack */
     if (!frame || !file || strcmp(file, place.file) != 0 || line != (long)place.line)
       return differ(i, &place, file, line);
@@ -292,7 +292,7 @@ unsigned walker_line(const char *code, int offset) {
   if (ouro__py.is.minor == 10) at /= sizeof(uint16_t);
   if (ouro__py.is.minor > 10) at += (uintptr_t)code + ouro__py.is.code_start;
   ouro__py_place place;
-  return ouro__py_resolve(code, at, &place) ? place.line : 0;
+  return ouro__py_resolve(code, at, NULL, &place) ? place.line : 0;
 }
 
 static void *find(const char *name) { return dlsym(RTLD_DEFAULT, name); }
