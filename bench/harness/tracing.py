@@ -3,13 +3,14 @@
 To add a Python program: a file in bench/trace/programs that takes a scale, and a line in PROGRAMS. A part has names, which --only chooses
 from, and `measure`, which returns a Result."""
 import json
+import os
 import shutil
 import statistics
 import subprocess
 from dataclasses import dataclass, field
 
 from . import inputs, measure, session, tracers
-from .allocators import Allocator, Ineffective, Missing, prove
+from .allocators import Allocator, Ineffective, Missing
 from .measure import Failed
 
 PYTHON, NATIVE = "python", "native"
@@ -41,7 +42,6 @@ class Table:
     title: str
     head: list
     lines: list
-    note: str = ""
 
 
 @dataclass
@@ -116,12 +116,6 @@ def program(bench, name, scale):
     return [*script(bench, "programs", f"{PROGRAMS[name]}.py"), scale]
 
 
-def prove_python(bench, tools):
-    """That the base is on ouro's heap: all else follows from the areas."""
-    prove(Allocator("ouro", tools.preload), [bench.python, "-c", "pass"], tracers.untraced(tools).environment(""),
-          bench.python.rsplit("/", 1)[-1], bench.scratch)
-
-
 class PythonPrograms:
     """Time and memory of the set of Python programs."""
 
@@ -129,7 +123,7 @@ class PythonPrograms:
         return [f"Python: {name}" for name in PROGRAMS]
 
     def measure(self, bench, tools, chosen, runs):
-        prove_python(bench, tools)
+        tracers.prove_untraced(bench, tools, [bench.python, "-c", "pass"], os.path.basename(bench.python))
         ways = [make(tools) for make in tracers.PYTHON_WAYS] + tracers.memray_ways(bench.python)
         rows = session.measure(bench, [Program(name, PYTHON, tools, program(bench, name.removeprefix("Python: "), bench.size("1", QUICK)))
                                     for name in chosen], ways, runs)
@@ -139,7 +133,7 @@ class PythonPrograms:
 
 
 class Command:
-    """What the command adds: it records, and it writes the file."""
+    """What the command adds: it looks at the areas while the program runs, and writes the recording."""
 
     def names(self):
         return [f"ouro run: {name}" for name in COMMANDED]
@@ -298,16 +292,19 @@ class NativePrograms:
         if name == "native: sqlite3":
             if shutil.which("sqlite3") is None:
                 raise Missing("sqlite3 is not installed; install it with: apt-get install sqlite3")
+            tracers.prove_untraced(bench, tools, ["sqlite3", ":memory:", "SELECT 1"], "libsqlite3.so.0")
             return Program(name, NATIVE, tools, ["sqlite3", "-batch", ":memory:"],
                            inputs.sql_file(bench.folder, bench.size(300_000, 3_000)))
         source = inputs.c_file(bench.folder, bench.size(80, 2))
-        return Program(name, NATIVE, tools, [cc1(), "-quiet", "-O2", "-fpreprocessed", str(source), "-o", str(bench.scratch / "out.s")])
+        compiler = cc1()
+        tracers.prove_untraced(bench, tools, [compiler, "-quiet", os.devnull, "-o", os.devnull], "cc1")
+        return Program(name, NATIVE, tools, [compiler, "-quiet", "-O2", "-fpreprocessed", str(source), "-o", str(bench.scratch / "out.s")])
 
     def by_heaptrack(self, row):
         """ouro's by heaptrack's: the libraries alone by processor time, and the commands by the time that one waits."""
         found = []
         for own, other, what, title in ((tracers.EXACT, tracers.HEAPTRACK_ALONE, "cpu", "exact by heaptrack's library, processor time"),
-                                        (tracers.RUN_TRACE, tracers.HEAPTRACK_WHOLE, "wall", "ouro run --trace by heaptrack, wall time")):
+                                        (tracers.RUN_TRACE, tracers.HEAPTRACK_WHOLE, "wall", "ouro run --trace by heaptrack -r, wall time")):
             ours, theirs = row.median(own, what), row.median(other, what)
             if ours is not None and theirs:
                 found.append(Verdict(f"{row.name}: {title}", ours / theirs, 1))

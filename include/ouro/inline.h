@@ -66,7 +66,7 @@ extern __thread ouro__bins ouro__my_bins OURO__HIDDEN __attribute__((tls_model("
 #define OURO__MY_BINS (&ouro__my_bins)
 #elif defined(__GNUC__)
 extern __thread ouro__bins *ouro__my_bins OURO__HIDDEN __attribute__((tls_model("initial-exec")));
-#define OURO__MY_BINS ouro__my_bins
+#define OURO__MY_BINS OURO__SET_ONCE(ouro__my_bins)
 #else
 extern _Thread_local ouro__bins *ouro__my_bins;
 #define OURO__MY_BINS ouro__my_bins
@@ -102,8 +102,9 @@ void ouro__free_slow(void *block) OURO__HIDDEN;
 #define OURO__X86_64 0
 #endif
 
-/* A word that is set once, from zero, perhaps while another thread frees NULL: a plain load does, and becomes part of the comparison or
- * subtraction that follows. The thread sanitizer would rather be told. */
+/* A word that is set once, from zero, perhaps while another thread frees NULL, or a thread's pointer to its bins, which another replaces when
+ * tracing begins or ends: a plain load does, and becomes part of the comparison or subtraction that follows. The thread sanitizer would rather
+ * be told. */
 #if defined(OURO__TSAN)
 #define OURO__SET_ONCE(word) OURO__PEEK(&(word))
 #else

@@ -37,7 +37,7 @@ typedef struct ouro_trace_options {
   unsigned frames;       /* of a stack, the most recent ones; 1 to OURO_TRACE_FRAMES_MAX */
   unsigned native;       /* 1: native frames among those of an interpreter */
   size_t sample_bytes;   /* of sampling: the mean number of bytes from one sample to the next */
-  unsigned temporary_within; /* a block is temporary when it is freed before its thread has made so many more; 0 to 32 */
+  unsigned temporary_within; /* a block is temporary when its thread has made at most so many more when it is freed; 0 to 32 */
 } ouro_trace_options;
 
 #define OURO_TRACE_FRAMES_MAX 256u

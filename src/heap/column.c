@@ -17,16 +17,19 @@ uint32_t ouro__class_magic[OURO_CLASSES];
 _Atomic(const ouro__heap_hooks *) ouro__the_hooks;
 static _Atomic size_t column_bytes;
 
+static _Atomic(ouro__word *) *columns(void) { return OURO__SET_ONCE(ouro__hot_columns); }
+
 bool ouro__columns_start(void) {
-  if (ouro__hot_columns) return true;
+  if (columns()) return true;
   ouro__free_fast(ouro__malloc_fast(1)); /* the region is there */
   if (!ouro__hot_units) return false;
   for (unsigned class_ = 1; class_ < OURO_CLASSES; class_++) {
     size_t size = ouro__class_size(class_);
     ouro__class_magic[class_] = (uint32_t)(((UINT64_C(1) << 32) + size - 1) / size);
   }
-  ouro__hot_columns = ouro__os_map(ouro__round_up(ouro__hot_units * sizeof *ouro__hot_columns, OURO_PAGE_BYTES));
-  return ouro__hot_columns != NULL;
+  void *made = ouro__os_map(ouro__round_up(ouro__hot_units * sizeof *ouro__hot_columns, OURO_PAGE_BYTES));
+  OURO__POKE(&ouro__hot_columns, made);
+  return made != NULL;
 }
 
 size_t ouro__class_bytes(unsigned class_) { return class_ && class_ < OURO_CLASSES ? ouro__class_size(class_) : 0; }
@@ -39,7 +42,7 @@ static size_t words_of(const ouro__pool *pool) {
 }
 
 static ouro__word *column_of(ouro__pool *pool, bool make) {
-  _Atomic(ouro__word *) *place = &ouro__hot_columns[ouro__pool_unit(pool)];
+  _Atomic(ouro__word *) *place = &columns()[ouro__pool_unit(pool)];
   ouro__word *column = ouro__load_acquire(place), *none = NULL;
   if (column || !make) return column;
   size_t bytes = words_of(pool) * sizeof(ouro__word);
@@ -55,7 +58,7 @@ static ouro__word *column_of(ouro__pool *pool, bool make) {
 
 ouro__word *ouro__block_word_slow(const void *block, bool make) {
   ouro__found found = ouro__find(block);
-  if (found.kind != OURO_FOUND_BLOCK || !ouro__hot_columns) return NULL;
+  if (found.kind != OURO_FOUND_BLOCK || !columns()) return NULL;
   ouro__word *column = column_of(found.pool, make);
   return column ? &column[found.index] : NULL;
 }
@@ -67,14 +70,14 @@ ouro__seen_block ouro__block_seen(const void *block) {
   if (found.kind != OURO_FOUND_BLOCK) return (ouro__seen_block){0};
   bool large = ouro__load_relaxed(&found.pool->kind) == OURO_KIND_LARGE;
   if (!large && !ouro__block_is_out(found.pool, found.index)) return (ouro__seen_block){0};
-  ouro__word *column = ouro__hot_columns ? column_of(found.pool, false) : NULL;
+  ouro__word *column = columns() ? column_of(found.pool, false) : NULL;
   return (ouro__seen_block){found.block, ouro__block_bytes(found.pool), large ? 0 : found.pool->class_, ouro__pool_unit(found.pool),
                             column ? &column[found.index] : NULL};
 }
 
 void ouro__column_tell(ouro__pool *pool) {
   const ouro__heap_hooks *hooks = ouro__load_acquire(&ouro__the_hooks);
-  ouro__word *column = hooks && ouro__hot_columns ? column_of(pool, false) : NULL;
+  ouro__word *column = hooks && columns() ? column_of(pool, false) : NULL;
   size_t blocks = ouro__load_relaxed(&pool->kind) == OURO_KIND_LARGE ? 1 : pool->blocks;
   char *base = ouro__pool_address(pool);
   for (size_t index = 0; column && index < blocks; index++) {
@@ -90,10 +93,10 @@ static void give_pages_back(ouro__word *column, size_t bytes) {
 }
 
 void ouro__column_delete(ouro__pool *pool) {
-  ouro__word *column = ouro__hot_columns ? column_of(pool, false) : NULL;
+  ouro__word *column = columns() ? column_of(pool, false) : NULL;
   if (!column) return;
   size_t bytes = words_of(pool) * sizeof(ouro__word);
-  ouro__store_release(&ouro__hot_columns[ouro__pool_unit(pool)], NULL);
+  ouro__store_release(&columns()[ouro__pool_unit(pool)], NULL);
   give_pages_back(column, bytes);
   ouro__meta_free(column, bytes);
   ouro__sub_relaxed(&column_bytes, bytes);
@@ -108,7 +111,7 @@ typedef struct seeing {
 
 static int see_pool(const ouro__pool_view *view, void *arg) {
   const seeing *state = arg;
-  ouro__word *column = ouro__hot_columns ? column_of(view->pool, false) : NULL;
+  ouro__word *column = columns() ? column_of(view->pool, false) : NULL;
   char *base = ouro__pool_address(view->pool);
   for (unsigned index = 0; index < view->blocks; index++) {
     if (view->kind != OURO_KIND_LARGE && !ouro__block_is_out(view->pool, index)) continue;
@@ -138,7 +141,7 @@ static int clear_pool(const ouro__pool_view *view, void *arg) {
 static int clear_arena(const ouro__arena_view *arena, void *arg) { return ouro__each_pool(arena, true, clear_pool, arg); }
 
 void ouro__columns_clear(uint64_t mask) {
-  if (ouro__hot_columns) ouro__each_arena(true, clear_arena, &mask);
+  if (columns()) ouro__each_arena(true, clear_arena, &mask);
 }
 
 /* ---------------------------------------------------------------- hooks */

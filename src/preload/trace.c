@@ -45,7 +45,7 @@ void ouro__preload_trace_start(void) {
   options.sample_bytes = conf_number("sample", options.sample_bytes);
   options.temporary_within = (unsigned)conf_number("temporary", options.temporary_within);
   ouro__trace_init(true);
-  if (directory) ouro__trace_publish(directory);
+  if (directory) ouro__trace_publish(directory, !ouro__conf_find("parent", &length));
   if (python) ouro__trace_python(python, find);
   ouro__trace_wait();
   if (!conf_is("trace", "later")) ouro_trace_start(&options);

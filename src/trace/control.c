@@ -148,6 +148,7 @@ static int start(const ouro_trace_options *options) {
   next_session();
   ouro__trace_go_on();
   ouro__heap_set_hooks(ouro__tracing.doors ? &door_hooks : &heap_hooks);
+  ouro__trace_left = 0; /* what is left of another session */
   switch_to(options->mode);
   return OURO_OK;
 }

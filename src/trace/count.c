@@ -233,14 +233,14 @@ static OURO_NOINLINE bool is_due(size_t size) {
   if (mine->session != session) { /* the thread's first allocation since sampling began */
     mine->session = session;
     if (!mine->random) mine->random = ouro__os_random() ^ (uintptr_t)mine;
-    ouro__trace_left = ouro__sample_gap(&mine->random, ouro__tracing.sample_bytes) - (int64_t)size;
+    ouro__trace_left = ouro__sample_gap(&mine->random, ouro__tracing.sample_bytes) - (int64_t)size - 1;
     if (ouro__trace_left > 0) return false;
   }
   ouro__trace_left = ouro__sample_gap(&mine->random, ouro__tracing.sample_bytes);
   return true;
 }
 
-static inline bool is_sampled(size_t size) { return OURO_UNLIKELY((ouro__trace_left -= (int64_t)size) <= 0) && is_due(size); }
+static inline bool is_sampled(size_t size) { return OURO_UNLIKELY((ouro__trace_left -= (int64_t)size + 1) <= 0) && is_due(size); }
 
 void ouro__count_given(void *block, size_t size, unsigned object_class) {
   uint32_t mode = ouro__load_relaxed(&ouro__trace_mode);

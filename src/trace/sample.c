@@ -28,7 +28,7 @@ static double one_minus_exp(double x) {
 }
 
 ouro__sample_weight ouro__sample_weigh(uint64_t size, uint64_t mean) {
-  double bytes = size ? (double)size : 1, p = one_minus_exp(bytes / (double)mean);
+  double p = one_minus_exp(((double)size + 1) / (double)mean);
   return (ouro__sample_weight){(uint64_t)(256 / p + 0.5), (uint64_t)((double)size / p + 0.5), (double)size * (double)size * (1 - p) / (p * p)};
 }
 

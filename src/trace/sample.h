@@ -16,7 +16,8 @@ typedef struct ouro__sample_weight {
   double variance; /* of bytes, in bytes squared */
 } ouro__sample_weight;
 
-/* For a block of `size` bytes (0: as 1); samples are `mean` bytes apart. */
+/* For a block of `size` bytes; samples are `mean` bytes apart. Here and for the distance a block counts a byte more than it has, so that one of no
+ * bytes is sampled too. */
 ouro__sample_weight ouro__sample_weigh(uint64_t size, uint64_t mean);
 
 /* Bytes to the next sample, at least 1. `random`: the generator's state. */

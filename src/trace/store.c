@@ -115,10 +115,13 @@ static void fill_page(ouro__area_page *page) {
   ouro__store_release(&page->magic, OURO_AREA_MAGIC);
 }
 
-bool ouro__trace_publish(const char *name) {
+static bool only_this; /* children of fork are not traced */
+
+bool ouro__trace_publish(const char *name, bool children) {
   size_t length = strlen(name);
   if (length == 0 || length >= sizeof directory || ouro__tracing.page) return false;
   memcpy(directory, name, length + 1);
+  only_this = !children;
   return ouro__store_start() && path[0];
 }
 
@@ -321,8 +324,8 @@ static bool take_over_chunk(uint32_t number, char *buffer) {
 }
 
 static bool take_over(void) {
-  char *buffer = ouro__os_map(OURO_AREA_CHUNK_BYTES);
-  if (!saved || !buffer) return false;
+  char *buffer = saved && !only_this ? ouro__os_map(OURO_AREA_CHUNK_BYTES) : NULL;
+  if (!buffer) return false;
   choose_name();
   uint32_t count = ouro__load_relaxed(&((const ouro__area_page *)(void *)saved)->chunks);
   bool good = map_own((char *)ouro__tracing.page, 0, OURO_AREA_PAGE_BYTES, saved);

@@ -46,7 +46,7 @@ extern _Thread_local int64_t ouro__trace_left;
 static inline void *ouro__trace_malloc(size_t size, unsigned domain) {
   uint32_t mode = ouro__load_relaxed(&ouro__trace_mode);
   if (mode == OURO_TRACE_OFF) return ouro__malloc_fast(size);
-  if (OURO_LIKELY(mode == OURO_TRACE_SAMPLE && (ouro__trace_left -= (int64_t)size) > 0)) return ouro__malloc_fast(size);
+  if (OURO_LIKELY(mode == OURO_TRACE_SAMPLE && (ouro__trace_left -= (int64_t)size + 1) > 0)) return ouro__malloc_fast(size);
   return ouro__trace_malloc_on(size, domain);
 }
 
@@ -72,8 +72,9 @@ void ouro__trace_init(bool doors);
 /* CPython is in this process: look its functions up with `find` and take its stacks. */
 bool ouro__trace_python(const char *version_text, void *(*find)(const char *name));
 
-/* Put the area into files DIR/PID.trace from now on. false: that cannot be. Before tracing began. */
-bool ouro__trace_publish(const char *directory);
+/* Put the area into files DIR/PID.trace from now on; `children`: those of fork are traced as well. false: that cannot be. Before tracing
+ * began. */
+bool ouro__trace_publish(const char *directory, bool children);
 
 /* While tracing is off, look every now and then whether the command wants it on: each thread does once in a megabyte that it allocates. false: no
  * memory. */
