@@ -1,9 +1,9 @@
-"""The ways in which `bench/run trace` runs a program: untraced, with ouro's tracing, or under another tracer; and the proof that what is
-to be traced is.
+"""The ways in which `bench/run trace` runs a program: untraced, with ouro's tracing, or under another tracer; and the proof that
+what is to be traced is.
 
-ouro's library is preloaded directly, so that the command is not part of its figures; what the command costs is a way of its own. The
-base of all ratios is a program on ouro's heap, untraced. tracemalloc runs on that heap as well, so that the tracer alone is compared;
-heaptrack and memray run on the C library's."""
+ouro's library is preloaded directly, so that the command is not part of its figures; what the command costs is a way of its own.
+The base of all ratios is a program on ouro's heap, untraced. tracemalloc runs on that heap as well, so that the tracer alone is
+compared; heaptrack and memray run on the C library's."""
 import json
 import os
 import shutil
@@ -45,7 +45,7 @@ def build_of(path):
     given = Path(path).resolve()
     folder = next((folder for folder in given.parents if (folder / "build.ninja").exists()), None)
     if folder is None:
-        raise Missing(f"--ouro {path}: it is not in a build of this tree, which would have the command and the library with tracing as well")
+        raise Missing(f"--ouro {path}: it is in no build of this tree, which would have the command and libouro-trace.so")
     return folder
 
 
@@ -131,13 +131,13 @@ PYTHON_WAYS = [untraced, traced(OFF, "trace:later"), traced(ONE, "trace:exact,fr
 COMMAND_WAYS = [untraced, traced(MANY, "trace:exact,frames:25"), run_as(RUN), run_as(RUN_TRACE, *RECORD)]
 NATIVE_WAYS = [untraced, traced(OFF, "trace:later"), traced(EXACT, "trace:exact,frames:64"), traced(SAMPLING, "trace:sample"),
                run_as(RUN), run_as(RUN_TRACE, *RECORD)]
-MEMORY_WAYS = [untraced, traced(ONE, "trace:exact,frames:1"), traced(MANY, "trace:exact,frames:25"), traced(SAMPLING, "trace:sample"),
-               by_tracemalloc(1), by_tracemalloc(25)]
+MEMORY_WAYS = [untraced, traced(ONE, "trace:exact,frames:1"), traced(MANY, "trace:exact,frames:25"),
+               traced(SAMPLING, "trace:sample"), by_tracemalloc(1), by_tracemalloc(25)]
 
 
 def heaptrack_ways():
-    """Its library alone, whose output nobody reads: the least that it can take. And the command, which compresses what comes; it finds
-    lines afterwards (-r), as ours does. Finding those of cc1 while it runs takes heaptrack 1.4 more than 20 GB."""
+    """Its library alone, whose output nobody reads: the least that it can take. And the command, which compresses what comes; it
+    finds lines afterwards (-r), as ours does. Finding those of cc1 while it runs takes heaptrack 1.4 more than 20 GB."""
     if shutil.which("heaptrack") is None or not Path(HEAPTRACK).exists():
         raise Missing("heaptrack is not installed; install it with: apt-get install heaptrack")
     return [Way(HEAPTRACK_ALONE, Path(HEAPTRACK), variables=(("DUMP_HEAPTRACK_OUTPUT", os.devnull),)),
@@ -164,6 +164,11 @@ def facts_of(tools, directory):
     return {name: int(value) for name, value in measure.fields(said).items()}
 
 
+def script(bench, *parts):
+    """The words of a Python program below bench/trace."""
+    return [bench.python, bench.script("trace", *parts)]
+
+
 class Directory:
     """A directory of one run, where `ouro run` would have its own."""
 
@@ -176,7 +181,8 @@ class Directory:
 
 
 def run(bench, tools, way, command, stdin=None, look=None):
-    """Runs `command` in that way. Returns the Sample, what the program said, the facts of its area, and what `look` says of the directory."""
+    """Runs `command` in that way. Returns the Sample, what the program said, the facts of its area, and what `look` says of the
+    directory."""
     with Directory() as directory:
         sample, said = measure.run(bench, way.command(command, directory), way.environment(directory), stdin)
         facts = facts_of(tools, directory) if way.conf else {}

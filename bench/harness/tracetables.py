@@ -8,8 +8,8 @@ def digits(value):
 
 
 def bar_line(verdict):
-    sign = "≥" if verdict.least else "≤"
-    return [verdict.what, digits(verdict.value) + verdict.unit, f"{sign} {verdict.bar:g}{verdict.unit}", "met" if verdict.met else "MISSED"]
+    bar = f"{'at least' if verdict.least else 'at most'} {verdict.bar:g}{verdict.unit}"
+    return [verdict.what, digits(verdict.value) + verdict.unit, bar, "met" if verdict.met else "MISSED"]
 
 
 def bars_text(results):
@@ -20,7 +20,8 @@ def bars_text(results):
 
 
 def tables_text(results):
-    return "\n".join(f"## {table.title}\n\n{tables.markdown(table.head, table.lines)}\n" for result in results for table in result.tables)
+    found = [table for result in results for table in result.tables]
+    return "\n".join(f"## {table.title}\n\n{tables.markdown(table.head, table.lines)}\n" for table in found)
 
 
 def failures_text(results):

@@ -17,9 +17,11 @@ int main(int argc, char **argv) {
   if (file == NULL) return fail(argv[1], "cannot be opened");
   size_t got = fread(&page, sizeof page, 1, file);
   fclose(file);
-  if (got != 1 || page.magic != OURO_AREA_MAGIC || page.version != OURO_AREA_VERSION) return fail(argv[1], "is no area");
-  printf("allocs %" PRIu64 "\nbytes %" PRIu64 "\nlive %" PRIu64 "\nlost %" PRIu64 "\nown_bytes %" PRIu64 "\n", page.allocs, page.bytes,
-         page.live, page.lost, page.own_bytes);
-  printf("sites %" PRIu64 "\nnodes %" PRIu64 "\nmode %u\n", page.counts[OURO_AREA_SITES], page.counts[OURO_AREA_NODES], page.mode);
+  if (got != 1 || page.magic != OURO_AREA_MAGIC || page.version != OURO_AREA_VERSION)
+    return fail(argv[1], "is no area");
+  printf("allocs %" PRIu64 "\nbytes %" PRIu64 "\nlive %" PRIu64 "\nlost %" PRIu64 "\nown_bytes %" PRIu64 "\n",
+         page.allocs, page.bytes, page.live, page.lost, page.own_bytes);
+  printf("sites %" PRIu64 "\nnodes %" PRIu64 "\nmode %u\n", page.counts[OURO_AREA_SITES], page.counts[OURO_AREA_NODES],
+         page.mode);
   return 0;
 }

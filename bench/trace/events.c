@@ -7,18 +7,18 @@
 #define LIVE 4096
 
 /* Each does something after its call, so that it is a call and not a jump. */
-#define LEAF(n)                                     \
-  static NOINLINE char *leaf_##n(size_t size) {     \
-    char *block = malloc(size);                     \
-    if (block == NULL) work_fail("malloc");         \
-    *(volatile char *)block = n;                    \
-    return block;                                   \
+#define LEAF(n)                                                                                                        \
+  static NOINLINE char *leaf_##n(size_t size) {                                                                        \
+    char *block = malloc(size);                                                                                        \
+    if (block == NULL) work_fail("malloc");                                                                            \
+    *(volatile char *)block = n;                                                                                       \
+    return block;                                                                                                      \
   }
-#define CALLER(n)                                                \
-  static NOINLINE char *caller_##n(unsigned leaf, size_t size) { \
-    char *block = leaves[leaf](size);                            \
-    *(volatile char *)(block + size - 1) = n;                    \
-    return block;                                                \
+#define CALLER(n)                                                                                                      \
+  static NOINLINE char *caller_##n(unsigned leaf, size_t size) {                                                       \
+    char *block = leaves[leaf](size);                                                                                  \
+    *(volatile char *)(block + size - 1) = n;                                                                          \
+    return block;                                                                                                      \
   }
 
 /* A line each: lines are what is counted. */

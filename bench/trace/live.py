@@ -1,4 +1,5 @@
-"""So many blocks live at the same time: says what the process has resident then, and what tracemalloc has for itself, and ends at once.
+"""So many blocks live at the same time: says what the process has resident then, and what tracemalloc has for itself; then it
+ends at once.
 
 Argument: blocks."""
 import os

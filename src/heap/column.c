@@ -17,7 +17,9 @@ uint32_t ouro__class_magic[OURO_CLASSES];
 _Atomic(const ouro__heap_hooks *) ouro__the_hooks;
 static _Atomic size_t column_bytes;
 
-static _Atomic(ouro__word *) *columns(void) { return OURO__SET_ONCE(ouro__hot_columns); }
+/* The same, for who may look before it is there. */
+static _Atomic(_Atomic(ouro__word *) *) made_columns;
+static _Atomic(ouro__word *) *columns(void) { return ouro__load_acquire(&made_columns); }
 
 bool ouro__columns_start(void) {
   if (columns()) return true;
@@ -27,9 +29,9 @@ bool ouro__columns_start(void) {
     size_t size = ouro__class_size(class_);
     ouro__class_magic[class_] = (uint32_t)(((UINT64_C(1) << 32) + size - 1) / size);
   }
-  void *made = ouro__os_map(ouro__round_up(ouro__hot_units * sizeof *ouro__hot_columns, OURO_PAGE_BYTES));
-  OURO__POKE(&ouro__hot_columns, made);
-  return made != NULL;
+  ouro__hot_columns = ouro__os_map(ouro__round_up(ouro__hot_units * sizeof *ouro__hot_columns, OURO_PAGE_BYTES));
+  ouro__store_release(&made_columns, ouro__hot_columns);
+  return ouro__hot_columns != NULL;
 }
 
 size_t ouro__class_bytes(unsigned class_) { return class_ && class_ < OURO_CLASSES ? ouro__class_size(class_) : 0; }

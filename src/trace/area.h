@@ -95,6 +95,7 @@ typedef struct ouro__area_site {
   _Atomic uint64_t samples;              /* sampling: blocks seen */
   _Atomic double variance;               /* sampling: of `bytes`, in bytes squared */
   _Atomic double live_variance;          /* of `live_bytes` */
+  uint64_t reserved;                     /* an entry is two cache lines: what each event changes is in the first */
 } ouro__area_site;
 
 typedef struct ouro__area_module {
@@ -146,12 +147,13 @@ typedef struct ouro__area_page {
   _Atomic uint32_t native;       /* native frames among Python's */
   _Atomic uint64_t sample_bytes; /* mean distance of samples; means something in sampling mode */
   _Atomic uint32_t temporary_within;
-  _Atomic uint32_t peak_mark;
   _Atomic uint32_t generation;   /* of modules: grows when a library was unloaded */
   _Atomic uint32_t broken;       /* errno for which the area could not grow; 0: all is well */
   _Atomic uint32_t chunks;
   _Atomic uint64_t counts[OURO_AREA_TABLES]; /* entries; of STRINGS bytes */
-  _Atomic uint64_t live, live_bytes, peak, peak_bytes, allocs, bytes; /* over all sites; see ouro__area_site */
+  _Alignas(64) _Atomic uint64_t live; /* these are over all sites; see ouro__area_site. A cache line that each event changes */
+  _Atomic uint64_t live_bytes, peak, peak_bytes, allocs, bytes;
+  _Atomic uint32_t peak_mark;
   _Atomic uint64_t lost;         /* events counted in site 0 */
   _Atomic uint64_t own_bytes;    /* memory of the tracer itself */
   _Atomic uint64_t started_ns;   /* CLOCK_MONOTONIC: tracing began */

@@ -97,6 +97,8 @@ static void set_up(const ouro_trace_options *options) {
   ouro__count_clear();
   ouro__tracing.frames = options->frames;
   ouro__tracing.native = options->native;
+  ouro__tracing.quick = options->mode == OURO_TRACE_EXACT && ouro__tracing.python && options->frames == 1 && !options->native &&
+                        ouro__py.is.minor > 10;
   ouro__tracing.temporary_within = options->temporary_within;
   ouro__tracing.sample_bytes = options->mode == OURO_TRACE_SAMPLE ? options->sample_bytes : 0;
   ouro__tracing.ending = false;
@@ -166,6 +168,7 @@ static void stop(void) {
   ouro__heap_set_hooks(NULL);
   ouro__trace_stop_all();
   next_session(); /* who is in an event counts no more */
+  ouro__tracing.quick = false;
   ouro__count_seal_peak();
   ouro__trace_go_on();
 }

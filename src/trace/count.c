@@ -20,7 +20,7 @@ ouro__tracer ouro__tracing = {.session = 1};
 #define RAISE(counter, by) ouro__store_relaxed(&(counter), ouro__load_relaxed(&(counter)) + (by))
 #define LOWER(counter, by) ouro__store_relaxed(&(counter), ouro__load_relaxed(&(counter)) - (by))
 
-void ouro__count_seal_peak(void) {
+OURO_INLINE void seal_peak(void) {
   ouro__area_page *page = ouro__tracing.page;
   uint64_t live = ouro__load_relaxed(&page->live_bytes);
   if (OURO_LIKELY(live <= ouro__load_relaxed(&page->peak_bytes))) return;
@@ -30,7 +30,9 @@ void ouro__count_seal_peak(void) {
   RAISE(page->peak_mark, 1);
 }
 
-static inline void keep_peak(ouro__area_site *site) {
+void ouro__count_seal_peak(void) { seal_peak(); }
+
+OURO_INLINE void keep_peak(ouro__area_site *site) {
   uint32_t mark = ouro__load_relaxed(&ouro__tracing.page->peak_mark);
   if (OURO_LIKELY(ouro__load_relaxed(&site->peak_mark) == mark)) return;
   ouro__store_relaxed(&site->peak, ouro__load_relaxed(&site->live));
@@ -38,7 +40,7 @@ static inline void keep_peak(ouro__area_site *site) {
   ouro__store_relaxed(&site->peak_mark, mark);
 }
 
-static inline void count_up(ouro__area_site *site, uint64_t count, uint64_t bytes) {
+OURO_INLINE void count_up(ouro__area_site *site, uint64_t count, uint64_t bytes) {
   ouro__area_page *page = ouro__tracing.page;
   keep_peak(site);
   RAISE(site->allocs, count);
@@ -51,9 +53,9 @@ static inline void count_up(ouro__area_site *site, uint64_t count, uint64_t byte
   RAISE(page->live_bytes, bytes);
 }
 
-static inline void count_down(ouro__area_site *site, uint64_t count, uint64_t bytes, bool temporary) {
+OURO_INLINE void count_down(ouro__area_site *site, uint64_t count, uint64_t bytes, bool temporary) {
   ouro__area_page *page = ouro__tracing.page;
-  ouro__count_seal_peak();
+  seal_peak();
   keep_peak(site);
   LOWER(site->live, count);
   LOWER(site->live_bytes, bytes);
@@ -135,13 +137,18 @@ static inline located locate(const void *block, bool make) {
   return (located){ouro__column_word(column, class_, block), class_};
 }
 
+OURO_INLINE void remember(ouro__trace_thread *thread, const void *block) {
+  if (thread->recent_at > ouro__tracing.temporary_within) thread->recent_at = 0;
+  thread->recent[thread->recent_at++] = block;
+}
+
 OURO_INLINE void record(void *block, size_t size, unsigned domain, const char *type, bool weigh) {
   uint32_t session = ouro__load_acquire(&ouro__tracing.session); /* pairs with the release of who begins it */
   ouro__trace_thread *thread = ouro__trace_thread_mine();
   located at_block = locate(block, true);
   ouro__word *word = at_block.word;
   unsigned class_ = at_block.class_;
-  uint32_t site = thread && word ? ouro__stack_site(thread, class_, domain, type) : 0;
+  uint32_t site = OURO_LIKELY(thread && word) ? ouro__stack_site(thread, class_, domain, type) : 0;
   if (OURO_UNLIKELY(!site)) {
     lose(1);
     return;
@@ -157,21 +164,44 @@ OURO_INLINE void record(void *block, size_t size, unsigned domain, const char *t
     ouro__store_relaxed(word, ouro__word_make(site, ouro__load_relaxed(&ouro__tracing.epoch), class_ ? size : 0));
   }
   ouro__trace_leave(locked);
-  if (thread->recent_at > ouro__tracing.temporary_within) thread->recent_at = 0;
-  thread->recent[thread->recent_at++] = block;
+  remember(thread, block);
   count_event(thread);
+}
+
+/* What `record` does, for what is most frequent: exact mode, the only thread, Python's innermost frame, a small block in a pool that has its column, a
+ * place that was there before. Nobody else counts or begins a session meanwhile (I-TRACE-1). false: nothing was done. */
+OURO_INLINE bool record_quickly(void *block, size_t size, unsigned domain) {
+  ouro__trace_local *mine = &ouro__trace_mine;
+  ouro__trace_thread *thread = mine->thread;
+  if (OURO_UNLIKELY(!ouro__tracing.quick || !thread || ouro__load_relaxed(&mine->inside) || mine->quiet)) return false;
+  ouro__store_relaxed(&mine->inside, 1);
+  atomic_signal_fence(memory_order_seq_cst);
+  size_t unit = ouro__unit_number(block);
+  ouro__word *column = ouro__load_acquire(&ouro__hot_columns[unit]);
+  unsigned class_ = OURO__PEEK(&ouro__hot_bins[unit]) / OURO__BIN_BYTES;
+  bool usual = class_ && column && !ouro__load_relaxed(&ouro__trace_many);
+  const ouro__cached_site *site = OURO_LIKELY(usual) ? ouro__stack_quick_site(thread, class_, domain) : NULL;
+  if (OURO_LIKELY(site != NULL)) {
+    count_up(site->where, 1, size);
+    ouro__store_relaxed(ouro__column_word(column, class_, block), ouro__word_make(site->site, ouro__load_relaxed(&ouro__tracing.epoch), size));
+    remember(thread, block);
+    count_event(thread);
+  }
+  go_out();
+  return site != NULL;
 }
 
 /* ---------------------------------------------------------------- a block is freed */
 
-static inline bool is_temporary(ouro__trace_thread *thread, const void *block) {
-  unsigned within = ouro__tracing.temporary_within;
-  for (unsigned i = 0; i <= within; i++) {
-    if (OURO_LIKELY(thread->recent[i] != block)) continue;
-    thread->recent[i] = NULL;
-    return true;
+OURO_INLINE bool is_temporary(ouro__trace_thread *thread, const void *block) {
+  unsigned within = ouro__tracing.temporary_within, at = 0;
+  if (thread->recent[0] != block) {
+    do {
+      if (at++ == within) return false;
+    } while (thread->recent[at] != block);
   }
-  return false;
+  thread->recent[at] = NULL;
+  return true;
 }
 
 /* A block's word, which is 0 now, and, of a large block, the second one. The session was read before. */
@@ -262,6 +292,8 @@ OURO_INLINE void record_at_door(void *block, size_t size, unsigned domain, bool 
   go_out();
 }
 
+static OURO_NOINLINE void record_at_door_exactly(void *block, size_t size, unsigned domain) { record_at_door(block, size, domain, false); }
+
 /* A sampled block comes from a heap whose frees are slow, so that the fast ones need not ask; a large one is freed slowly anyway. */
 static void *sampled_block(size_t size, size_t alignment, bool zeroed) {
   ouro_heap *heap = ouro__tracing.sampled;
@@ -287,7 +319,8 @@ void *ouro__trace_malloc_on(size_t size, unsigned domain) {
     return ouro__trace_left <= 0 && is_due(size) ? sample(size, domain) : ouro__malloc_fast(size);
   }
   void *block = ouro__malloc_fast(size);
-  record_at_door(block, size, domain, false);
+  if (OURO_UNLIKELY(!block) || OURO_LIKELY(record_quickly(block, size, domain))) return block;
+  record_at_door_exactly(block, size, domain);
   return block;
 }
 
@@ -348,8 +381,34 @@ static inline void forget(void *block) {
   go_out();
 }
 
+/* What `forget` does, for the only thread in exact mode and a small block of a pool. false: nothing was done. */
+OURO_INLINE bool forget_quickly(const void *block) {
+  ouro__trace_local *mine = &ouro__trace_mine;
+  ouro__trace_thread *thread = mine->thread;
+  size_t unit = ouro__unit_number(block);
+  if (OURO_UNLIKELY(unit >= ouro__hot_units || !thread || ouro__load_relaxed(&mine->inside))) return false;
+  ouro__store_relaxed(&mine->inside, 1);
+  atomic_signal_fence(memory_order_seq_cst);
+  ouro__word *column = ouro__load_acquire(&ouro__hot_columns[unit]);
+  unsigned class_ = OURO__PEEK(&ouro__hot_bins[unit]) / OURO__BIN_BYTES;
+  bool usual = class_ && column && !ouro__load_relaxed(&ouro__trace_many) && !sampling();
+  ouro__word *word = OURO_LIKELY(usual) ? ouro__column_word(column, class_, block) : NULL;
+  uint64_t value = word ? ouro__load_relaxed(word) : 0;
+  uint32_t site = ouro__word_site(value);
+  usual = site && !(value & OURO_WORD_WATCHED);
+  if (OURO_LIKELY(usual)) {
+    ouro__store_relaxed(word, 0);
+    count_down(ouro__site_at(site), 1, ouro__word_size(value), is_temporary(thread, block));
+    count_event(thread);
+  }
+  go_out();
+  return usual;
+}
+
+static OURO_NOINLINE void forget_slowly(void *block) { forget(block); }
+
 void ouro__trace_free_on(void *block) {
-  forget(block);
+  if (OURO_UNLIKELY(!forget_quickly(block))) forget_slowly(block);
   ouro__free_fast(block);
 }
 

@@ -15,10 +15,6 @@
 
 /* ---------------------------------------------------------------- the thread's caches */
 
-/* Versions that a tag can tell apart. Whatever is cached says of which version it is: forgetting all of it would be slow for a program that makes
- * and drops code objects all the time. */
-enum { VERSIONS = 1 << 20 };
-
 static void forget_when_void(ouro__trace_thread *thread) {
   uint32_t version = ouro__load_relaxed(&ouro__tracing.version);
   if (OURO_LIKELY(thread->version == version)) return;
@@ -27,12 +23,7 @@ static void forget_when_void(ouro__trace_thread *thread) {
   memset(thread->py, 0, sizeof thread->py);
   memset(thread->last, 0, sizeof thread->last);
   thread->native_known = 0;
-  if (version % VERSIONS == 0) memset(thread->sites, 0, sizeof thread->sites); /* tags begin anew */
-}
-
-static inline size_t slot_of(uintptr_t a, uintptr_t b) {
-  uint64_t hash = (a ^ b * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xff51afd7ed558ccd);
-  return (size_t)(hash >> (64 - OURO_CACHE_LOG2));
+  if (version % OURO_CACHE_VERSIONS == 0) memset(thread->sites, 0, sizeof thread->sites); /* tags begin anew */
 }
 
 /* What makes a site one of its own, beside the stack. */
@@ -42,7 +33,7 @@ typedef struct kind {
 } kind;
 
 static inline uint32_t tag_of(const ouro__trace_thread *thread, const kind *of) {
-  return (thread->version % VERSIONS) << 12 | of->domain << 8 | of->class_;
+  return ouro__cache_tag(thread, of->class_, of->domain);
 }
 
 static OURO_NOINLINE uint32_t new_site(ouro__trace_thread *thread, uint32_t node, const kind *of) {
@@ -52,7 +43,7 @@ static OURO_NOINLINE uint32_t new_site(ouro__trace_thread *thread, uint32_t node
 }
 
 static ouro__cached_site *find_cached(ouro__trace_thread *thread, uintptr_t code, uintptr_t at, uint32_t tag) {
-  return &thread->sites[slot_of(code ^ at, tag)];
+  return &thread->sites[ouro__cache_slot(code + at, tag)];
 }
 
 static bool is_it(const ouro__cached_site *cached, uintptr_t code, uintptr_t at, uint32_t tag) {
@@ -66,7 +57,7 @@ static uint32_t site_of_node(ouro__trace_thread *thread, uint32_t node, const ki
   bool locked = ouro__trace_enter();
   uint32_t site = new_site(thread, node, of);
   ouro__trace_leave(locked);
-  if (site) *cached = (ouro__cached_site){(uintptr_t)of->type, node, tag, site};
+  if (site) *cached = (ouro__cached_site){(uintptr_t)of->type, node, tag, site, ouro__site_at(site)};
   return site;
 }
 
@@ -80,7 +71,7 @@ static uint32_t frame_of(const char *code, uintptr_t at) {
 }
 
 static uint32_t node_of(ouro__trace_thread *thread, uint32_t parent, const char *code, uintptr_t at) {
-  ouro__cached_node *cached = &thread->nodes[slot_of((uintptr_t)code ^ at, parent)];
+  ouro__cached_node *cached = &thread->nodes[ouro__cache_slot((uintptr_t)code + at, parent)];
   if (OURO_LIKELY(cached->at == at && cached->code == code && cached->parent == parent && cached->version == thread->version && cached->node)) {
     return cached->node;
   }
@@ -105,7 +96,7 @@ static uint32_t source_site(ouro__trace_thread *thread, const ouro_source *here,
   uint32_t number = ouro__intern_frame(&frame), node = number ? ouro__intern_node(0, number) : 0;
   uint32_t site = node ? new_site(thread, node, of) : 0;
   ouro__trace_leave(locked);
-  if (site) *cached = (ouro__cached_site){(uintptr_t)here, (uintptr_t)of->type, tag, site};
+  if (site) *cached = (ouro__cached_site){(uintptr_t)here, (uintptr_t)of->type, tag, site, ouro__site_at(site)};
   return site;
 }
 
@@ -120,14 +111,15 @@ static OURO_NOINLINE uint32_t new_python_site(ouro__trace_thread *thread, const 
   bool locked = ouro__trace_enter();
   uint32_t site = node ? new_site(thread, node, of) : 0;
   ouro__trace_leave(locked);
-  if (site) *find_cached(thread, (uintptr_t)code, at, tag) = (ouro__cached_site){(uintptr_t)code, at, tag, site};
+  uintptr_t key = ouro__py.is.minor > 10 ? 0 : (uintptr_t)code;
+  if (site) *find_cached(thread, key, at, tag) = (ouro__cached_site){key, at, tag, site, ouro__site_at(site)};
   return site;
 }
 
 /* What is no frame to a reader is never in the cache: so what is found there need not be looked at. */
 static inline uint32_t python_site(ouro__trace_thread *thread, const char *innermost, const kind *of) {
   uint32_t tag = tag_of(thread, of);
-  uintptr_t code = (uintptr_t)ouro__py_code(innermost), at = ouro__py_at(innermost);
+  uintptr_t code = ouro__py.is.minor > 10 ? 0 : (uintptr_t)ouro__py_code(innermost), at = ouro__py_at(innermost);
   const ouro__cached_site *cached = find_cached(thread, code, at, tag);
   return is_it(cached, code, at, tag) ? cached->site : new_python_site(thread, innermost, of, tag);
 }

@@ -34,9 +34,10 @@ static inline size_t ouro__word_size(uint64_t word) { return (size_t)(word >> OU
 #define OURO_CACHE (1u << OURO_CACHE_LOG2)
 
 typedef struct ouro__cached_site {
-  uintptr_t code, at; /* of one Python frame; or 0 and the node */
+  uintptr_t code, at; /* of one Python frame (up to 3.10; later, `at` says it all, and code is 0); or 0 and the node */
   uint32_t tag;       /* version, domain, class */
   uint32_t site;      /* 0: empty */
+  ouro__area_site *where;
 } ouro__cached_site;
 
 typedef struct ouro__cached_node {
@@ -70,6 +71,18 @@ typedef struct ouro__trace_thread {
   ouro__native_walk native;
 } ouro__trace_thread;
 
+/* Versions of the caches that a tag can tell apart. Whatever is cached says of which version it is: forgetting all of it would be slow for a
+ * program that makes and drops code objects all the time. */
+#define OURO_CACHE_VERSIONS (UINT32_C(1) << 20)
+
+static inline uint32_t ouro__cache_tag(const ouro__trace_thread *thread, unsigned class_, unsigned domain) {
+  return (thread->version % OURO_CACHE_VERSIONS) << 12 | domain << 8 | class_;
+}
+
+static inline size_t ouro__cache_slot(uintptr_t a, uintptr_t b) {
+  return (size_t)((a ^ b << 32) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - OURO_CACHE_LOG2));
+}
+
 /* ---------------------------------------------------------------- the state */
 
 typedef struct ouro__tracer {
@@ -82,6 +95,7 @@ typedef struct ouro__tracer {
   _Atomic bool native;
   bool python;                    /* stacks of CPython can be read */
   _Atomic bool python_runs;               /* it has been seen to run: once it does not, it ends */
+  bool quick;                     /* one frame, of CPython 3.11 or later: ouro__stack_quick_site */
   uintptr_t loop_start, loop_end; /* its evaluation loop's code */
   _Atomic uint64_t sample_bytes;
   _Atomic uint32_t version;       /* grows when what threads have cached is void */
@@ -195,6 +209,19 @@ void ouro__intern_code_gone(const void *code);
 void ouro__intern_forget_codes(void);
 
 /* ---------------------------------------------------------------- stacks (stack.c) */
+
+/* The site of an allocation in Python, by the innermost frame alone, where that is what is wanted, and is in the thread's cache; otherwise NULL. What is
+ * no frame to a reader is never in the cache: so what is found there need not be looked at. */
+OURO_INLINE const ouro__cached_site *ouro__stack_quick_site(const ouro__trace_thread *thread, unsigned class_, unsigned domain) {
+  if (!ouro__tracing.quick || domain < OURO_DOMAIN_MEM || thread->version != ouro__load_relaxed(&ouro__tracing.version)) return NULL;
+  const char *state = ouro__py_thread(true);
+  const char *frame = state ? ouro__py_innermost(state) : NULL;
+  if (!frame) return NULL;
+  uintptr_t at = (uintptr_t)ouro__py_pointer(frame, ouro__py.is.frame_at);
+  uint32_t tag = ouro__cache_tag(thread, class_, domain);
+  const ouro__cached_site *cached = &thread->sites[ouro__cache_slot(at, tag)];
+  return OURO_LIKELY(cached->at == at && cached->tag == tag) && cached->site ? cached : NULL;
+}
 
 /* The site of an allocation by the calling thread, which is inside, and has `thread`. */
 uint32_t ouro__stack_site(ouro__trace_thread *thread, unsigned class_, unsigned domain, const char *type);

@@ -23,7 +23,7 @@ ON_PURPOSE = ['-Wno-free-nonheap-object', '-Wno-use-after-free', '-Wno-mismatche
               '-Wno-stringop-overflow', '-Wno-unused-result']
 PROGRAM = re.compile(r'^```c( check)?\n(.*?)^```\n(?:\n?```text\n(.*?)^```$)?', re.MULTILINE | re.DOTALL)
 LINK = re.compile(r'\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)')
-KEYS = re.compile(r'(?:ouro__conf_find|parse_flag|conf_value)\("(\w+)"')
+KEYS = re.compile(r'(?:ouro__conf_find|parse_flag|conf_value|conf_number|conf_is)\("([\w-]+)"')
 
 
 def documents():

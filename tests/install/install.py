@@ -13,6 +13,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / 'examples' / 'embed'
+TRACED = ROOT / 'examples' / 'trace'
 HEADERS = sorted(path.relative_to(ROOT / 'include') for path in (ROOT / 'include').glob('ouro/**/*.h'))
 
 
@@ -60,12 +61,12 @@ class Installation:
         version = self.pkg_config('--modversion')[0]
         expected = [f'include/{header}' for header in HEADERS]
         expected += [self.libdir / name for name in (
-            f'libouro.so.{version}', 'libouro.so.0', 'libouro.so', 'libouro.a', 'pkgconfig/ouro.pc', 'ouro/libouro-preload.so',
+            f'libouro.so.{version}', 'libouro.so.0', 'libouro.so', 'libouro.a', 'pkgconfig/ouro.pc', 'ouro/libouro-preload.so', 'ouro/libouro-trace.so',
             'cmake/ouro/ouroConfig.cmake', 'cmake/ouro/ouroConfigVersion.cmake')]
         expected += ['bin/ouro']
         if shutil.which('scdoc'):
             expected += [f'share/man/man{page[-1]}/{page}' for page in
-                         ('ouro.1', 'ouro.7', 'ouro_gc.3', 'ouro_heap.3', 'ouro_malloc.3', 'ouro_objects.3')]
+                         ('ouro.1', 'ouro.7', 'ouro_gc.3', 'ouro_heap.3', 'ouro_malloc.3', 'ouro_objects.3', 'ouro_trace.3')]
         missing = [str(path) for path in expected if not (self.prefix / path).exists()]
         if missing:
             raise Failed('not installed: ' + ', '.join(missing))
@@ -128,6 +129,21 @@ class Installation:
         if 'through' not in report or 'heap' not in report:
             raise Failed(report)
 
+    def names_its_lines(self):
+        program = self.folder / 'index'
+        run('cc', '-DOURO_TRACE', TRACED / 'main.c', *self.pkg_config('--cflags', '--libs'), '-o', program)
+        output = run(program, ROOT / 'LICENSE', LD_LIBRARY_PATH=str(self.libdir))
+        if 'find_or_make' not in output:
+            raise Failed(output)
+
+    def traces(self):
+        leak, recording, ouro = self.folder / 'leak', self.folder / 'leak.ouro', self.prefix / 'bin' / 'ouro'
+        run('cc', '-g', TRACED / 'leak.c', '-o', leak)
+        run(ouro, 'run', '--quiet', '--trace', '--output', recording, '--force', '--', leak)
+        for output in (run(ouro, 'report', recording), run(ouro, 'check', '--max-live-at-exit', '5kB', '--', leak, expect=1)):
+            if 'leak.c:11  lower' not in output:
+                raise Failed(output)
+
     def moved(self):
         elsewhere = self.folder / 'elsewhere'
         self.prefix.rename(elsewhere)
@@ -135,6 +151,7 @@ class Installation:
         shutil.rmtree(self.folder / 'cmake', ignore_errors=True)
         self.cmake()
         self.command()
+        self.traces()
 
 
 CASES = [
@@ -147,6 +164,8 @@ CASES = [
     ('the examples of objects are built and run', Installation.objects),
     ('CMake takes the versions that fit, and no others', Installation.cmake_versions),
     ('the installed command runs a program', Installation.command),
+    ('a program with the macros of tracing names its lines', Installation.names_its_lines),
+    ('the installed command traces a program', Installation.traces),
     ('CMake and the command work after the tree was moved', Installation.moved),
 ]
 

@@ -14,17 +14,17 @@ import time
 MAGIC = 0x616572616F72756F
 PAGE, CHUNK, HEAD = 4096, 64 * 1024, 64
 STRINGS, FRAMES, NODES, SITES, MODULES, THREADS, PINS = range(7)
-FORMATS = ['<s', '<IIIIQ', '<II', '<IHBBII13Q', '<QQQII', '<Q16s', '<QIIQQQIIII']
-ENTRY_BYTES = [1, 24, 8, 120, 32, 24, 56]
+FORMATS = ['<s', '<IIIIQ', '<II', '<IHBBII13Q8x', '<QQQII', '<Q16s', '<QIIQQQIIII']
+ENTRY_BYTES = [1, 24, 8, 128, 32, 24, 56]
 PYTHON, NATIVE, SOURCE = 1, 2, 3
 EXACT, SAMPLE = 1, 2
 WHOLE_ARENA = 0xFFFFFFFF
 
 # The fields of the page behind its magic, in order: (name, format).
 FIELDS = [('version', 'I'), *((f'entry_{i}', 'I') for i in range(7)), ('pid', 'i'), ('parent', 'i'), ('state', 'I'), ('mode', 'I'),
-          ('frames', 'I'), ('native', 'I'), ('sample_bytes', 'Q'), ('temporary_within', 'I'), ('peak_mark', 'I'),
+          ('frames', 'I'), ('native', 'I'), ('sample_bytes', 'Q'), ('temporary_within', 'I'),
           ('generation', 'I'), ('broken', 'I'), ('chunks', 'I'), *((f'count_{i}', 'Q') for i in range(7)), ('live', 'Q'),
-          ('live_bytes', 'Q'), ('peak', 'Q'), ('peak_bytes', 'Q'), ('allocs', 'Q'), ('bytes', 'Q'), ('lost', 'Q'),
+          ('live_bytes', 'Q'), ('peak', 'Q'), ('peak_bytes', 'Q'), ('allocs', 'Q'), ('bytes', 'Q'), ('peak_mark', 'I'), ('lost', 'Q'),
           ('own_bytes', 'Q'), ('started_ns', 'Q'), ('start_realtime_ns', 'Q'), ('peak_ns', 'Q'), ('end_ns', 'Q'),
           ('pins_ns', 'Q'), ('pins_writes', 'I'), ('asked', 'I'), ('answered', 'I'), ('wish', 'I'), ('wish_mode', 'I'),
           ('wish_frames', 'I'), ('wish_native', 'I'), ('wish_sample', 'Q'), ('pause_asked', 'I'), ('reserved', 'I'),
@@ -36,7 +36,7 @@ def offsets():
     place, at = {}, 8
     for name, code in FIELDS:
         size = struct.calcsize('<' + code)
-        align = 1 if code.endswith('s') else size
+        align = 1 if code.endswith('s') else 64 if name == 'live' else size
         at = -(-at // align) * align
         place[name] = (at, code)
         at += size

@@ -9,7 +9,8 @@ import sys
 def document(number, rng):
     return {"id": number, "name": f"customer {rng.randrange(10 ** 6)}", "rate": rng.random(), "active": number % 3 == 0,
             "tags": [f"tag{rng.randrange(300)}" for _ in range(rng.randrange(6))],
-            "address": {"street": f"street {rng.randrange(900)}", "zip": f"{rng.randrange(10 ** 5):05}", "at": [rng.random(), rng.random()]},
+            "address": {"street": f"street {rng.randrange(900)}", "zip": f"{rng.randrange(10 ** 5):05}",
+                        "at": [rng.random(), rng.random()]},
             "orders": [{"item": rng.randrange(10 ** 4), "count": rng.randrange(9), "note": "n" * rng.randrange(40)}
                        for _ in range(rng.randrange(5))]}
 

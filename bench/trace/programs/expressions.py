@@ -5,7 +5,8 @@ import random
 import re
 import sys
 
-TOKENS = re.compile(r"(?P<number>\d+(?:\.\d+)?)|(?P<name>[A-Za-z_]\w*)|(?P<text>\"[^\"]*\")|(?P<sign>[-+*/=<>!(){};,])|(?P<space>\s+)")
+TOKENS = re.compile(r"(?P<number>\d+(?:\.\d+)?)|(?P<name>[A-Za-z_]\w*)|(?P<text>\"[^\"]*\")|"
+                    r"(?P<sign>[-+*/=<>!(){};,])|(?P<space>\s+)")
 MAIL = re.compile(r"\b([\w.+-]+)@([\w-]+(?:\.[\w-]+)+)\b")
 DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 
@@ -16,8 +17,8 @@ def program(lines, rng):
 
 
 def letters(count, rng):
-    return "\n".join(f"from: user{rng.randrange(999)}@host-{i % 40}.example.org on 20{i % 90 + 10}-{i % 12 + 1:02}-{i % 28 + 1:02}, {'blah ' * (i % 8)}"
-                     for i in range(count))
+    return "\n".join(f"from: user{rng.randrange(999)}@host-{i % 40}.example.org "
+                     f"on 20{i % 90 + 10}-{i % 12 + 1:02}-{i % 28 + 1:02}, {'blah ' * (i % 8)}" for i in range(count))
 
 
 def main():

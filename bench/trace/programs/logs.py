@@ -13,7 +13,8 @@ def logger(stream):
     made.handlers.clear()
     plain, detailed = logging.StreamHandler(stream), logging.StreamHandler(stream)
     plain.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
-    detailed.setFormatter(logging.Formatter("{asctime} {process} {filename}:{lineno} {funcName} [{levelname:>8}] {message}", style="{"))
+    wide = "{asctime} {process} {filename}:{lineno} {funcName} [{levelname:>8}] {message}"
+    detailed.setFormatter(logging.Formatter(wide, style="{"))
     detailed.setLevel(logging.WARNING)
     made.addHandler(plain)
     made.addHandler(detailed)

@@ -28,8 +28,8 @@ class Outline(HTMLParser):
 
 
 def page(count, rng):
-    parts = [f"<div class='box {i % 7}'><h3>title {i}</h3><p>text &amp; more {rng.randrange(10 ** 6)} <a href='/to/{i}'>there</a></p></div>"
-             for i in range(count)]
+    parts = [f"<div class='box {i % 7}'><h3>title {i}</h3><p>text &amp; more {rng.randrange(10 ** 6)} "
+             f"<a href='/to/{i}'>there</a></p></div>" for i in range(count)]
     return f"<html><body>{''.join(parts)}</body></html>"
 
 

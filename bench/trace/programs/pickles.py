@@ -22,8 +22,8 @@ class Machine:
 
 
 def machines(count):
-    made = [Machine(i, [Part(f"part {i}-{j}", (i, j, i * j), i / (j + 1)) for j in range(i % 6)], {f"label{j}": str(i) for j in range(4)})
-            for i in range(count)]
+    made = [Machine(i, [Part(f"part {i}-{j}", (i, j, i * j), i / (j + 1)) for j in range(i % 6)],
+                    {f"label{j}": str(i) for j in range(4)}) for i in range(count)]
     for before, machine in zip(made, made[1:]):
         machine.labels["before"] = before.number
     return made

@@ -21,8 +21,8 @@ def main():
         base = sqlite3.connect(":memory:")
         base.row_factory = sqlite3.Row
         fill(base)
-        cities = base.execute("SELECT city, count(*) AS visits, sum(spent) AS spent FROM visit JOIN person ON person.id = visit.person"
-                              " GROUP BY city ORDER BY spent DESC").fetchall()
+        cities = base.execute("SELECT city, count(*) AS visits, sum(spent) AS spent FROM visit JOIN person"
+                              " ON person.id = visit.person GROUP BY city ORDER BY spent DESC").fetchall()
         assert sum(row["visits"] for row in cities) == 2 * PEOPLE
         for number in range(0, PEOPLE, 8):
             row = base.execute("SELECT name, city FROM person WHERE id = ?", (number,)).fetchone()

@@ -16,7 +16,8 @@ TOKEN = re.compile(r"({{.*?}}|{%.*?%})")
 
 class Item:
     def __init__(self, number):
-        self.number, self.name, self.price, self.kind = number, f"item <{number * 7919 % 9973}>", number * 0.37, "odd" if number % 2 else "even"
+        self.number, self.name, self.price = number, f"item <{number * 7919 % 9973}>", number * 0.37
+        self.kind = "odd" if number % 2 else "even"
 
 
 def lookup(path):
