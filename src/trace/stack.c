@@ -178,18 +178,27 @@ static unsigned gather(ouro__trace_thread *thread, const char *frame, unsigned l
   return 0;
 }
 
-/* Is the stack just the one of the last time? */
-static inline bool same_as_last(const ouro__trace_thread *thread, const char *innermost) {
+/* The stack of the last time, of which at most the innermost frame has gone on: its node. 0: it is another. */
+static inline uint32_t same_as_last(ouro__trace_thread *thread, const char *innermost) {
   unsigned depth = thread->py_depth;
-  if (depth == 0) return false;
-  const ouro__py_walked *top = &thread->py[depth - 1];
-  return innermost == top->frame && ouro__py_at(innermost) == top->at && ouro__py_code(innermost) == top->code &&
-         same_from(thread, depth - 1, innermost);
+  ouro__py_walked *top = &thread->py[depth - 1];
+  if (depth == 0 || innermost != top->frame || ouro__py_code(innermost) != top->code || !same_from(thread, depth - 1, innermost)) return 0;
+  uintptr_t at = ouro__py_at(innermost);
+  if (OURO_LIKELY(at == top->at)) return top->node;
+  if (ouro__py_shown(innermost) != innermost) return 0;
+  uint32_t parent = depth > 1 ? top[-1].node : 0, node = node_of(thread, parent, top->code, at);
+  if (node) {
+    top->at = at;
+    top->parent = parent;
+    top->node = node;
+  }
+  return node;
 }
 
 /* The node of the stack from `innermost` on outward. */
 static uint32_t python_node(ouro__trace_thread *thread, const char *innermost) {
-  if (same_as_last(thread, innermost)) return thread->py[thread->py_depth - 1].node;
+  uint32_t same = same_as_last(thread, innermost);
+  if (same) return same;
   const char *frame = ouro__py_shown(innermost);
   unsigned fresh;
   bool cut;

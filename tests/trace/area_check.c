@@ -95,8 +95,7 @@ static void check_node(const tables *t, uint64_t number) {
 
 /* Of what was cleared meanwhile, the entries are of newer sites: so what they refer to is counted after they were read. */
 static void check_site(const tables *t, const ouro__area_site *site, bool quiet) {
-  uint32_t node = *(const volatile uint32_t *)&site->node, thread = *(const volatile uint16_t *)&site->thread;
-  atomic_thread_fence(memory_order_acquire);
+  uint32_t node = __atomic_load_n(&site->node, __ATOMIC_ACQUIRE), thread = __atomic_load_n(&site->thread, __ATOMIC_ACQUIRE);
   HOLDS(t, node < atomic_load(&t->file->page->counts[OURO_AREA_NODES]));
   HOLDS(t, thread < atomic_load(&t->file->page->counts[OURO_AREA_THREADS]));
   HOLDS(t, site->domain < OURO_DOMAINS);
