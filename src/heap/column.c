@@ -1,6 +1,8 @@
 /* heap/column.c - a word beside each block, for the layer that traces: made per pool when first asked for, gone with the pool. */
 #include "heap/column.h"
 
+#include <string.h>
+
 #include "heap/arena.h"
 #include "heap/cache.h"
 #include "heap/class.h"
@@ -16,6 +18,56 @@ _Atomic(ouro__word *) *ouro__hot_columns;
 uint32_t ouro__class_magic[OURO_CLASSES];
 _Atomic(const ouro__heap_hooks *) ouro__the_hooks;
 static _Atomic size_t column_bytes;
+
+/* ---------------------------------------------------------------- memory for columns
+ *
+ * All columns of a class are of one size, so each class has a list of those that are free; they are cut from chunks, one behind the other. (The
+ * tables' allocator would round each up to a power of two.) */
+
+typedef struct unused_column {
+  struct unused_column *next;
+} unused_column;
+
+enum { COLUMN_CHUNK = 1 << 20 };
+
+static unused_column *unused[OURO_CLASSES]; /* 0: of large blocks; under the meta lock, as the chunk is */
+static char *chunk;
+static size_t chunk_left;
+
+static void *cut(size_t bytes) {
+  if (chunk_left < bytes) {
+    char *fresh = ouro__os_map(COLUMN_CHUNK);
+    if (!fresh) return NULL;
+    chunk = fresh;
+    chunk_left = COLUMN_CHUNK;
+  }
+  chunk_left -= bytes;
+  chunk += bytes;
+  return chunk - bytes;
+}
+
+static void *alloc_column(unsigned class_, size_t bytes) {
+  ouro__acquire(&ouro__meta_lock);
+  unused_column *column = unused[class_];
+  void *memory = column;
+  if (column) {
+    unused[class_] = column->next;
+  } else {
+    memory = cut(bytes);
+  }
+  ouro__release(&ouro__meta_lock);
+  return memory ? memset(memory, 0, bytes) : NULL;
+}
+
+static void free_column(unsigned class_, ouro__word *column) {
+  unused_column *freed = (unused_column *)(void *)column;
+  ouro__acquire(&ouro__meta_lock);
+  freed->next = unused[class_];
+  unused[class_] = freed;
+  ouro__release(&ouro__meta_lock);
+}
+
+static unsigned class_of(const ouro__pool *pool) { return ouro__load_relaxed(&pool->kind) == OURO_KIND_LARGE ? 0 : pool->class_; }
 
 /* The same, for who may look before it is there. */
 static _Atomic(_Atomic(ouro__word *) *) made_columns;
@@ -48,13 +100,13 @@ static ouro__word *column_of(ouro__pool *pool, bool make) {
   ouro__word *column = ouro__load_acquire(place), *none = NULL;
   if (column || !make) return column;
   size_t bytes = words_of(pool) * sizeof(ouro__word);
-  column = ouro__meta_alloc(bytes);
+  column = alloc_column(class_of(pool), bytes);
   if (!column) return NULL;
   if (atomic_compare_exchange_strong_explicit(place, &none, column, memory_order_acq_rel, memory_order_acquire)) {
     ouro__add_relaxed(&column_bytes, bytes);
     return column;
   }
-  ouro__meta_free(column, bytes);
+  free_column(class_of(pool), column);
   return none;
 }
 
@@ -87,8 +139,7 @@ void ouro__column_tell(ouro__pool *pool) {
   }
 }
 
-/* The heap's tables are kept for reuse; of columns, which are a sixteenth of the heap or more, the pages go. The first word is the table
- * allocator's. */
+/* The heap's other tables stay as they are; of columns, which are a sixteenth of the heap or more, the pages go. The first word is the list's. */
 static void give_pages_back(ouro__word *column, size_t bytes) {
   uintptr_t from = ouro__round_up((uintptr_t)(column + 1), OURO_PAGE_BYTES), to = ((uintptr_t)column + bytes) & ~(OURO_PAGE_BYTES - 1);
   if (from < to) ouro__os_return((void *)from, to - from);
@@ -100,7 +151,7 @@ void ouro__column_delete(ouro__pool *pool) {
   size_t bytes = words_of(pool) * sizeof(ouro__word);
   ouro__store_release(&columns()[ouro__pool_unit(pool)], NULL);
   give_pages_back(column, bytes);
-  ouro__meta_free(column, bytes);
+  free_column(class_of(pool), column);
   ouro__sub_relaxed(&column_bytes, bytes);
 }
 

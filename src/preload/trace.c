@@ -13,8 +13,6 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-enum { FRAMES_PYTHON = 25, FRAMES_NATIVE = OURO_TRACE_FRAMES_MAX };
-
 /* The value of `key` as a number; `otherwise` where there is none. */
 static size_t conf_number(const char *key, size_t otherwise) {
   char text[32];
@@ -40,13 +38,13 @@ void ouro__preload_trace_start(void) {
   const char *directory = ouro__control_directory(), *python = ouro__python_version_text();
   ouro_trace_options options = OURO_TRACE_OPTIONS_INIT;
   options.mode = conf_is("trace", "sample") ? OURO_TRACE_SAMPLE : OURO_TRACE_EXACT;
-  options.frames = (unsigned)conf_number("frames", python ? FRAMES_PYTHON : FRAMES_NATIVE);
   options.native = ouro__conf_find("native", &length) != NULL;
   options.sample_bytes = conf_number("sample", options.sample_bytes);
   options.temporary_within = (unsigned)conf_number("temporary", options.temporary_within);
   ouro__trace_init(true);
   if (directory) ouro__trace_publish(directory, !ouro__conf_find("parent", &length));
   if (python) ouro__trace_python(python, find);
+  options.frames = (unsigned)conf_number("frames", ouro__trace_usual_frames());
   ouro__trace_wait();
   if (!conf_is("trace", "later")) ouro_trace_start(&options);
 }

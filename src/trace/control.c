@@ -34,6 +34,13 @@ bool ouro__trace_python(const char *version_text, void *(*find)(const char *name
   return ouro__tracing.python;
 }
 
+void ouro__trace_note_memory(void) {
+  ouro__area_page *page = ouro__tracing.page;
+  size_t area = OURO_AREA_PAGE_BYTES + (size_t)ouro__load_relaxed(&page->chunks) * OURO_AREA_CHUNK_BYTES;
+  size_t rest = ouro__load_relaxed(&ouro__tracing.thread_bytes) + ouro__intern_bytes() + ouro__columns_bytes();
+  ouro__store_relaxed(&page->own_bytes, area + rest);
+}
+
 void ouro__trace_name_python(const char *version_text) {
   size_t length = strcspn(version_text, " ");
   char *to = ouro__tracing.page->python;
@@ -240,9 +247,12 @@ void ouro__trace_unloaded(void) {
 
 /* ---------------------------------------------------------------- what the command wishes */
 
+unsigned ouro__trace_usual_frames(void) { return ouro__tracing.python ? 25 : OURO_TRACE_FRAMES_MAX; }
+
 static void do_mode(ouro__area_page *page) {
   ouro_trace_options options = OURO_TRACE_OPTIONS_INIT;
   options.mode = (enum ouro_trace_mode)ouro__load_relaxed(&page->wish_mode);
+  options.frames = ouro__trace_usual_frames();
   if (ouro__load_relaxed(&page->wish_frames)) options.frames = ouro__load_relaxed(&page->wish_frames);
   if (ouro__load_relaxed(&page->wish_sample)) options.sample_bytes = ouro__load_relaxed(&page->wish_sample);
   options.native = ouro__load_relaxed(&page->wish_native) != 0;
@@ -294,6 +304,7 @@ void ouro__trace_exit(void) {
   ouro__trace_end();
   ouro__trace_stop_all();
   ouro__count_seal_peak();
+  ouro__trace_note_memory();
   ouro__store_release(&page->state, OURO_AREA_EXITED);
   ouro__trace_go_on();
 }

@@ -97,6 +97,7 @@ static OURO_NOINLINE void look_around(ouro__trace_thread *thread) {
   if (thread->events % (EVENTS_A_LOOK * LOOKS_A_CLOCK) == 0) {
     uint64_t now = ouro__os_now_ns() - ouro__tracing.epoch_base_ns;
     ouro__store_relaxed(&ouro__tracing.epoch, (uint32_t)(now / OURO_EPOCH_NS));
+    ouro__trace_note_memory();
     ouro__trace_tick(); /* a thread that lives off its cache comes by nowhere else */
   }
   if (!ouro__tracing.python || ouro__tracing.ending) return;
@@ -224,7 +225,7 @@ OURO_INLINE void unrecord(const void *block, const taken *was) {
       count_down(site, 1, size, temporary);
     } else {
       ouro__sample_weight weight = ouro__sample_weigh(size, ouro__tracing.sample_bytes);
-      count_down(site, weight.count, weight.bytes, temporary);
+      count_down(site, weight.count, weight.bytes, false); /* what was made in between was not seen */
       ouro__store_relaxed(&site->live_variance, ouro__load_relaxed(&site->live_variance) - weight.variance);
     }
   }

@@ -17,21 +17,21 @@ typedef struct index_table {
   uint64_t (*hash)(uint32_t number); /* of an entry */
 } index_table;
 
-static size_t private_bytes;
+static _Atomic size_t private_bytes;
 
 static void *map_counted(size_t bytes) {
   void *memory = ouro__os_map(ouro__round_up(bytes, OURO_PAGE_BYTES));
-  if (memory) private_bytes += bytes;
+  if (memory) ouro__add_relaxed(&private_bytes, bytes);
   return memory;
 }
 
 static void unmap_counted(void *memory, size_t bytes) {
   if (!memory) return;
   ouro__os_unmap(memory, ouro__round_up(bytes, OURO_PAGE_BYTES));
-  private_bytes -= bytes;
+  ouro__sub_relaxed(&private_bytes, bytes);
 }
 
-size_t ouro__intern_bytes(void) { return private_bytes; }
+size_t ouro__intern_bytes(void) { return ouro__load_relaxed(&private_bytes); }
 
 /* ---------------------------------------------------------------- hashing */
 

@@ -40,7 +40,8 @@ void ouro_trace_get_totals(ouro_trace_totals *out) {
     totals.allocated_bytes = ouro__load_relaxed(&page->bytes);
     totals.freed_blocks = totals.allocated_blocks - totals.live_blocks;
     totals.lost = ouro__load_relaxed(&page->lost);
-    totals.own_bytes = ouro__load_relaxed(&page->own_bytes) + ouro__intern_bytes() + ouro__columns_bytes();
+    ouro__trace_note_memory();
+    totals.own_bytes = ouro__load_relaxed(&page->own_bytes);
     totals.sites = ouro__store_count(OURO_AREA_SITES);
     ouro__trace_go_on();
   }

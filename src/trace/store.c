@@ -111,7 +111,6 @@ static void fill_page(ouro__area_page *page) {
   page->parent = getppid();
   read_command(page);
   ouro__store_relaxed(&page->state, OURO_AREA_RUNNING);
-  ouro__store_relaxed(&page->own_bytes, OURO_AREA_PAGE_BYTES);
   ouro__store_release(&page->magic, OURO_AREA_MAGIC);
 }
 
@@ -189,7 +188,6 @@ static bool add_chunk(enum ouro__area_table table) {
   head->index = places_used[table];
   chunks[number] = chunk;
   places[table][places_used[table]++] = chunk + OURO_AREA_CHUNK_HEAD;
-  ouro__add_relaxed(&page->own_bytes, OURO_AREA_CHUNK_BYTES);
   ouro__store_release(&page->chunks, number + 1); /* pairs with the acquire of readers */
   return true;
 }

@@ -122,7 +122,7 @@ OURO_COLD ouro__trace_thread *ouro__trace_thread_new(void) {
   } else if ((thread = ouro__os_map(ouro__round_up(sizeof *thread, OURO_PAGE_BYTES)))) {
     locked = ouro__trace_enter();
     thread->index = register_thread();
-    ouro__add_relaxed(&ouro__tracing.page->own_bytes, sizeof *thread);
+    ouro__add_relaxed(&ouro__tracing.thread_bytes, sizeof *thread);
     ouro__trace_leave(locked);
   }
   ouro__trace_mine.thread = thread;

@@ -72,6 +72,9 @@ void ouro__trace_init(bool doors);
 /* CPython is in this process: look its functions up with `find` and take its stacks. */
 bool ouro__trace_python(const char *version_text, void *(*find)(const char *name));
 
+/* How many frames are recorded where nobody says how many: enough to see where Python is, and all of a native stack. */
+unsigned ouro__trace_usual_frames(void);
+
 /* Put the area into files DIR/PID.trace from now on; `children`: those of fork are traced as well. false: that cannot be. Before tracing
  * began. */
 bool ouro__trace_publish(const char *directory, bool children);

@@ -103,6 +103,7 @@ typedef struct ouro__tracer {
   _Atomic uint32_t session;       /* odd while nothing counts, since it is off or words are being cleared. An event counts if all of it is in one */
   _Atomic uint64_t epoch_base_ns;
   _Atomic uint32_t foreign_code;  /* code objects are known that lie in no block of this heap */
+  _Atomic size_t thread_bytes;    /* memory of the threads' states */
   ouro_heap *sampled;             /* blocks that are sampled, behind doors */
 } ouro__tracer;
 
@@ -246,6 +247,7 @@ void ouro__count_clear(void);
 
 /* ---------------------------------------------------------------- control (control.c) */
 
+void ouro__trace_note_memory(void); /* in the page: what the tracer takes */
 void ouro__trace_name_python(const char *version_text); /* in the page */
 
 /* ---------------------------------------------------------------- pins (pins.c) */

@@ -31,7 +31,10 @@ static const char *escape(const char *at) {
   if (*at != 'u') {
     return *at != 0 && strchr("\"\\/bfnrt", *at) != NULL ? at + 1 : NULL;
   }
-  return strspn(at + 1, "0123456789abcdefABCDEF") >= 4 ? at + 5 : NULL;
+  for (int i = 1; i <= 4; i++) {
+    if (!at[i] || !strchr("0123456789abcdefABCDEF", at[i])) return NULL;
+  }
+  return at + 5;
 }
 
 static const char *string(const char *at) {

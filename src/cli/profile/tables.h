@@ -58,6 +58,7 @@ typedef struct ouro__site {
   uint8_t class_, domain;
   uint32_t type, peak_mark;
   uint64_t counts[OURO_COUNTERS];
+  uint64_t reserved;
 } ouro__site;
 
 _Static_assert(sizeof(ouro__site) == sizeof(ouro__area_site), "a site is copied as it is");
