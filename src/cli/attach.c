@@ -103,7 +103,9 @@ static void tally_line(const char *name, uint64_t count, uint64_t bytes) {
          ouro__words_count(&count_text, count));
 }
 
-static void traced_lines(const ouro__area_page *page) {
+static void traced_lines(const ouro__area *area) {
+  const ouro__area_page *page = &area->page;
+  bool peak_is_now = ouro__area_peak_is_now(area);
   uint64_t unit = page->sample_bytes ? 256 : 1;
   ouro__words words, own;
   printf(" %-12s %10s ago, at most %u frames%s", "began",
@@ -112,7 +114,7 @@ static void traced_lines(const ouro__area_page *page) {
   if (page->sample_bytes) printf(", one sample in %s", ouro__words_bytes(&words, page->sample_bytes));
   putchar('\n');
   tally_line("live", page->live / unit, page->live_bytes);
-  tally_line("peak", page->peak / unit, page->peak_bytes);
+  tally_line("peak", (peak_is_now ? page->live : page->peak) / unit, peak_is_now ? page->live_bytes : page->peak_bytes);
   tally_line("allocated", page->allocs / unit, page->bytes);
   printf(" %-12s %10s at %s sites\n", "the trace", ouro__words_bytes(&own, page->own_bytes),
          ouro__words_count(&words, page->counts[OURO_AREA_SITES]));
@@ -122,7 +124,7 @@ static int status(attach_state *attach) {
   const ouro__area_page *page = &attach->area.page;
   const char *state = is_alive(attach) ? mode_word(page->mode) : "ended";
   printf("process %ld: %s%s%s\n", (long)attach->pid, state, *page->python ? ", Python " : "", page->python);
-  if (page->started_ns) traced_lines(page);
+  if (page->started_ns) traced_lines(&attach->area);
   if (page->broken)
     printf(" since the area could not grow (%s), new lines are not told apart\n", strerror((int)page->broken));
   return 0;

@@ -18,12 +18,13 @@
 static void forget_when_void(ouro__trace_thread *thread) {
   uint32_t version = ouro__load_relaxed(&ouro__tracing.version);
   if (OURO_LIKELY(thread->version == version)) return;
+  bool wrapped = thread->version / OURO_CACHE_VERSIONS != version / OURO_CACHE_VERSIONS; /* tags have begun anew */
   thread->version = version;
   thread->py_depth = 0;
   memset(thread->py, 0, sizeof thread->py);
   memset(thread->last, 0, sizeof thread->last);
   thread->native_known = 0;
-  if (version % OURO_CACHE_VERSIONS == 0) memset(thread->sites, 0, sizeof thread->sites); /* tags begin anew */
+  if (wrapped) memset(thread->sites, 0, sizeof thread->sites);
 }
 
 /* What makes a site one of its own, beside the stack. */

@@ -114,18 +114,21 @@ uint32_t ouro__stack_next_call(ouro__stack_walk *walk) {
   return frame;
 }
 
-static bool is_wrapper(const ouro__pframe *frame) {
+static bool trim_frame(ouro__trim *trim, const ouro__pframe *frame) {
   ouro__place place = {.file = frame->file, .function = frame->function, .module = frame->module, .kind = frame->kind};
-  return ouro__place_is_wrapper(&place);
+  return ouro__trim_place(trim, &place);
 }
 
 ouro__stack_walk ouro__stack_begin(const ouro__profile *profile, uint32_t node) {
   ouro__stack_walk whole = {.profile = profile, .node = node};
   settle(&whole);
-  for (ouro__stack_walk walk = whole; walk.node != 0; ouro__stack_next(&walk)) {
-    if (!is_wrapper(&profile->frames[walk.frame])) return walk;
+  ouro__stack_walk walk = whole, trimmed = whole;
+  ouro__trim trim = {0};
+  while (walk.node != 0 && trim_frame(&trim, &profile->frames[walk.frame])) {
+    ouro__stack_next(&walk);
+    if (trim.skipped == trim.seen) trimmed = walk;
   }
-  return whole;
+  return trimmed.node ? trimmed : whole;
 }
 
 static bool make_room(ouro__frames *stack) {

@@ -177,9 +177,23 @@ ouro__area_pin *ouro__area_pins(ouro__area *area, size_t *count, uint64_t *ns) {
 
 static uint64_t since(uint64_t start, uint64_t ns) { return ns > start ? ns - start : 0; }
 
+bool ouro__area_peak_is_now(const ouro__area *area) { return area->page.live_bytes > area->page.peak_bytes; }
+
+void ouro__area_settle_peaks(const ouro__area *area, ouro__site *sites, size_t count) {
+  bool now = ouro__area_peak_is_now(area);
+  for (size_t i = 0; i < count; i++) {
+    ouro__site *site = &sites[i];
+    if (!now && site->peak_mark == area->page.peak_mark) continue;
+    site->counts[OURO_COUNT_PEAK] = site->counts[OURO_COUNT_LIVE];
+    site->counts[OURO_COUNT_PEAK_BYTES] = site->counts[OURO_COUNT_LIVE_BYTES];
+    site->peak_mark = area->page.peak_mark;
+  }
+}
+
 void ouro__area_facts(const ouro__area *area, uint64_t now_ns, bool ended, uint64_t facts[OURO_FACTS]) {
   const ouro__area_page *page = &area->page;
   uint64_t start = page->started_ns;
+  bool peak_is_now = ouro__area_peak_is_now(area);
   uint64_t values[OURO_FACTS] = {
       [OURO_FACT_PID] = (uint64_t)page->pid,
       [OURO_FACT_PARENT] = (uint64_t)page->parent,
@@ -191,14 +205,14 @@ void ouro__area_facts(const ouro__area *area, uint64_t now_ns, bool ended, uint6
       [OURO_FACT_BROKEN] = page->broken,
       [OURO_FACT_LIVE] = page->live,
       [OURO_FACT_LIVE_BYTES] = page->live_bytes,
-      [OURO_FACT_PEAK] = page->peak,
-      [OURO_FACT_PEAK_BYTES] = page->peak_bytes,
+      [OURO_FACT_PEAK] = peak_is_now ? page->live : page->peak,
+      [OURO_FACT_PEAK_BYTES] = peak_is_now ? page->live_bytes : page->peak_bytes,
       [OURO_FACT_ALLOCS] = page->allocs,
       [OURO_FACT_BYTES] = page->bytes,
       [OURO_FACT_LOST] = page->lost,
       [OURO_FACT_START_REALTIME_NS] = page->start_realtime_ns,
       [OURO_FACT_SECONDS_NS] = start ? since(start, now_ns) : 0,
-      [OURO_FACT_PEAK_NS] = since(start, page->peak_ns),
+      [OURO_FACT_PEAK_NS] = since(start, peak_is_now ? now_ns : page->peak_ns),
       [OURO_FACT_END_NS] = since(start, page->end_ns),
       [OURO_FACT_PINS_NS] = since(start, page->pins_ns),
       [OURO_FACT_ENDED] = ended || page->state == OURO_AREA_EXITED,
@@ -222,18 +236,32 @@ bool ouro__area_tables(ouro__area *area, uint64_t now_ns, bool ended, ouro__tabl
   tables->modules = read_table(area, OURO_AREA_MODULES, &tables->module_count);
   tables->strings = read_table(area, OURO_AREA_STRINGS, &tables->string_bytes);
   if (tables->sites && tables->threads && tables->nodes && tables->frames && tables->modules && tables->strings) {
-    for (size_t i = 0; i < tables->site_count; i++) ouro__site_settle_peak(&tables->sites[i], area->page.peak_mark);
+    ouro__area_settle_peaks(area, tables->sites, tables->site_count);
     return true;
   }
   ouro__tables_free(tables);
   return false;
 }
 
-/* Is the process still there, and tracing into this file? A file outside of a run directory is a copy. */
+/* Is it PID.trace or PID-N.trace? */
+static bool is_name_of(const char *name, pid_t pid, unsigned long *program) {
+  char *end;
+  if (*name < '0' || *name > '9') return false;
+  long number = strtol(name, &end, 10);
+  if (pid != 0 && number != pid) return false;
+  *program = *end == '-' ? strtoul(end + 1, &end, 10) : 0;
+  return strcmp(end, ".trace") == 0;
+}
+
+/* Does the process trace into this file, or did until it ended? Any other name is that of a copy. */
+static bool is_in_place(const ouro__area *area, const char *path) {
+  unsigned long program;
+  const char *slash = strrchr(path, '/');
+  return area->page.pid > 0 && is_name_of(slash ? slash + 1 : path, area->page.pid, &program);
+}
+
 static bool is_running(const ouro__area *area, const char *path) {
-  size_t length = strlen(path);
-  bool in_place = length > 6 && strcmp(path + length - 6, ".trace") == 0;
-  return in_place && area->page.state == OURO_AREA_RUNNING && area->page.pid > 0 &&
+  return is_in_place(area, path) && area->page.state == OURO_AREA_RUNNING &&
          (kill(area->page.pid, 0) == 0 || errno == EPERM);
 }
 
@@ -262,11 +290,13 @@ ouro__profile *ouro__area_profile(int fd, const char *path) {
     profile = ouro__tables_profile(&tables, path);
     ouro__tables_free(&tables);
   }
-  ouro__area_close(&area);
-  if (profile)
+  if (profile) {
+    profile->copy = area.page.state == OURO_AREA_RUNNING && !is_in_place(&area, path);
     profile->heap_json = ouro__area_heap(path);
-  else
+  } else {
     ouro__say("out of memory");
+  }
+  ouro__area_close(&area);
   return profile;
 }
 
@@ -298,16 +328,6 @@ typedef struct finding {
   unsigned long program; /* how many programs its process had executed before */
   char *path;
 } finding;
-
-/* Is it PID.trace or PID-N.trace? */
-static bool is_name_of(const char *name, pid_t pid, unsigned long *program) {
-  char *end;
-  if (*name < '0' || *name > '9') return false;
-  long number = strtol(name, &end, 10);
-  if (pid != 0 && number != pid) return false;
-  *program = *end == '-' ? strtoul(end + 1, &end, 10) : 0;
-  return strcmp(end, ".trace") == 0;
-}
 
 /* What a process executed last is what it runs, also where tracing has not begun. */
 static bool is_newer(const finding *so_far, const ouro__area *area, const char *folder, unsigned long program) {

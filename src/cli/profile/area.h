@@ -34,6 +34,13 @@ size_t ouro__area_read(const ouro__area *area, enum ouro__area_table table, size
  * time. `*ns` is when they were written. */
 ouro__area_pin *ouro__area_pins(ouro__area *area, size_t *count, uint64_t *ns);
 
+/* Is the peak now? The process notes one when it is over, which in sampling mode may be long after. */
+bool ouro__area_peak_is_now(const ouro__area *area);
+
+/* A site whose mark is not the page's had at the peak what it has now, and all have where the peak is now. Afterwards their peaks
+ * hold whatever the mark. */
+void ouro__area_settle_peaks(const ouro__area *area, ouro__site *sites, size_t count);
+
 /* The facts of the page. `now_ns` is of CLOCK_MONOTONIC: when the page was read, or when the process was last seen. */
 void ouro__area_facts(const ouro__area *area, uint64_t now_ns, bool ended, uint64_t facts[OURO_FACTS]);
 

@@ -112,6 +112,7 @@ typedef struct ouro__profile {
   uint64_t start_realtime_ns;
   double seconds;              /* from the start of tracing to the end, or to now */
   bool ended;                  /* the process has ended by itself or been killed */
+  bool copy;                   /* of an area, made while the process ran: what became of it is not known, and `ended` is true */
   bool complete;               /* a recording that was closed as it should be, or an area; false: cut off, and read as far as it goes */
   uint64_t lost;
   int broken;                  /* errno for which the area stopped growing; 0 */

@@ -27,13 +27,6 @@ bool ouro__tables_sampled(const ouro__tables *tables) {
   return mode == OURO_TRACE_SAMPLE || (mode == OURO_TRACE_OFF && tables->facts[OURO_FACT_SAMPLE_BYTES] != 0);
 }
 
-void ouro__site_settle_peak(ouro__site *site, uint32_t mark) {
-  if (site->peak_mark == mark) return;
-  site->counts[OURO_COUNT_PEAK] = site->counts[OURO_COUNT_LIVE];
-  site->counts[OURO_COUNT_PEAK_BYTES] = site->counts[OURO_COUNT_LIVE_BYTES];
-  site->peak_mark = mark;
-}
-
 /* ---------------------------------------------------------------- strings and numbers */
 
 static const char *string(ouro__profile *profile, const ouro__tables *tables, uint32_t at) {

@@ -88,7 +88,4 @@ ouro__profile *ouro__profile_new(const char *source);
 bool ouro__tables_sampled(const ouro__tables *tables);
 ouro__tally ouro__tally_of(uint64_t count, uint64_t bytes, bool sampled);
 
-/* A site whose mark is not the page's had at the peak what it has now. Afterwards its peaks hold whatever the mark. */
-void ouro__site_settle_peak(ouro__site *site, uint32_t mark);
-
 #endif

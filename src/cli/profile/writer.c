@@ -260,7 +260,7 @@ static size_t read_sites(ouro__writer *writer, const ouro__area *area) {
   size_t count = area->page.counts[OURO_AREA_SITES];
   if (!make_room(writer, count)) return 0;
   count = ouro__area_read(area, OURO_AREA_SITES, 0, count, writer->fresh);
-  for (size_t i = 0; i < count; i++) ouro__site_settle_peak(&writer->fresh[i], area->page.peak_mark);
+  ouro__area_settle_peaks(area, writer->fresh, count);
   return count;
 }
 

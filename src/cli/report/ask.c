@@ -54,7 +54,7 @@ static const struct entry {
     {"limit", "N", "show N rows (10); 0: all", OPT_LIMIT, ROWS},
     {"stacks", "N", "show the stacks of the first N rows", OPT_STACKS, ROWS},
     {"snapshot", "WHICH", "of that snapshot: a number, or a time such as 12.5s", OPT_SNAPSHOT, OURO_ASK_REPORT | TREES},
-    {"include", "PATTERN", "only what was made in files that match, such as '*/app/*' or 'cache.py:12'", OPT_INCLUDE,
+    {"include", "PATTERN", "only what was made in files that match, such as '*/app/*' or '*/cache.py:12'", OPT_INCLUDE,
      EVERY},
     {"exclude", "PATTERN", "without what was made in files that match", OPT_EXCLUDE, EVERY},
     {"all-frames", NULL, "patterns look at the whole stack, not only at its most recent frame", OPT_ALL_FRAMES, EVERY},

@@ -30,8 +30,12 @@ typedef struct leaks {
 /* ---------------------------------------------------------------- text */
 
 static const char *end_title(const ouro__profile *profile) {
-  if (profile->end_seconds >= 0) return "live at the end";
-  return profile->ended ? "live when it was killed" : "live now";
+  return profile->end_seconds >= 0 ? "live at the end" : ouro__show_live(profile);
+}
+
+static const char *when_word(const ouro__profile *profile) {
+  if (profile->end_seconds >= 0) return "end";
+  return !profile->ended ? "now" : profile->copy ? "written" : "killed";
 }
 
 static void stack_of(const leaks *all, const ouro__query *query, const ouro__row *row, size_t number, FILE *out) {
@@ -137,7 +141,7 @@ static void json_leaks(const leaks *all, FILE *out) {
   ouro__json_open(&json, NULL, '{');
   ouro__json_int(&json, "format", 1);
   ouro__json_string(&json, "by", ouro__by_words[all->ask->wish.by]);
-  ouro__json_string(&json, "when", all->profile->end_seconds >= 0 ? "end" : all->profile->ended ? "killed" : "now");
+  ouro__json_string(&json, "when", when_word(all->profile));
   ouro__show_tally_json(&json, "passed", all->end.passed[1]);
   ouro__json_int(&json, "intervals", (int64_t)all->growth.intervals);
   ouro__json_real(&json, "seconds", all->growth.seconds);

@@ -8,6 +8,8 @@
 #include "cli/cli.h"
 #include "cli/report/places.h"
 
+#define BETWEEN_MOST 3 /* functions of the tracer without its names, one after another */
+
 void *ouro__resized_or_end(void *block, size_t count, size_t size) {
   void *resized = reallocarray(block, count ? count : 1, size);
   if (resized) return resized;
@@ -186,9 +188,38 @@ static bool is_wrapper_name(const char *function) {
   return false;
 }
 
-bool ouro__place_is_wrapper(const ouro__place *place) {
-  if (place->kind != OURO_FRAME_NATIVE) return false;
+static bool is_wrapper(const ouro__place *place) {
   return is_system_module(place->module) || is_wrapper_name(place->function) || strstr(place->file, "/include/c++/");
+}
+
+static bool is_tracer(const char *function) {
+  return begins(function, "ouro__count_") || begins(function, "ouro__stack_");
+}
+
+/* Up to the folder that has the folder of the file: "../src" of "../src/heap/pool.c". */
+static size_t root_length(const char *file) {
+  const char *end = strrchr(file, '/');
+  while (end && end > file && end[-1] != '/') end--;
+  return end ? (size_t)(end - file) : 0;
+}
+
+static bool same_root(const char *a, const char *b) {
+  size_t length = root_length(a);
+  return length > 0 && length == root_length(b) && strncmp(a, b, length) == 0;
+}
+
+bool ouro__trim_place(ouro__trim *trim, const ouro__place *place) {
+  bool adjacent = trim->skipped == trim->seen++;
+  if (place->kind != OURO_FRAME_NATIVE) return false;
+  bool tracer = is_tracer(place->function), own = tracer || begins(place->function, "ouro_");
+  if (trim->file) own |= same_root(place->file, trim->file);
+  if (adjacent ? own || is_wrapper(place) : tracer || (own && trim->in_tracer)) {
+    trim->skipped = trim->seen;
+    trim->in_tracer = tracer;
+    if (tracer && *place->file) trim->file = place->file;
+    return true;
+  }
+  return (trim->in_tracer || !trim->skipped) && trim->seen - trim->skipped <= BETWEEN_MOST;
 }
 
 /* ---------------------------------------------------------------- stacks */
@@ -225,6 +256,10 @@ uint32_t ouro__stack_of_site(const uint32_t *stack_of, const ouro__profile *prof
   return node < profile->node_count ? stack_of[node] : 0;
 }
 
+const ouro__place *ouro__stack_place(const ouro__stacks *stacks, uint32_t stack) {
+  return &stacks->places.list[stacks->list[stack].place];
+}
+
 void ouro__stacks_free(ouro__stacks *stacks) {
   ouro__places_free(&stacks->places);
   free(stacks->list);
@@ -232,12 +267,6 @@ void ouro__stacks_free(ouro__stacks *stacks) {
 }
 
 /* ---------------------------------------------------------------- a profile's stacks */
-
-/* What is known of each frame of a profile. */
-typedef struct frame_place {
-  uint32_t place; /* UINT32_MAX: not looked at yet */
-  bool wrapper, native;
-} frame_place;
 
 static ouro__place place_of(const ouro__stacks *stacks, const ouro__pframe *frame) {
   bool known = *frame->file || *frame->function;
@@ -251,59 +280,55 @@ static ouro__place place_of(const ouro__stacks *stacks, const ouro__pframe *fram
   };
 }
 
-static const frame_place *look(ouro__stacks *stacks, const ouro__profile *profile, frame_place *known,
-                               uint32_t number) {
-  frame_place *one = &known[number];
-  if (one->place != UINT32_MAX) return one;
-  ouro__place place = place_of(stacks, &profile->frames[number]);
-  one->place = ouro__places_add(&stacks->places, &place);
-  one->native = place.kind == OURO_FRAME_NATIVE;
-  one->wrapper = !stacks->raw && ouro__place_is_wrapper(&place);
-  return one;
+/* `known` has the place of each frame of the profile, UINT32_MAX where it was not looked at yet. */
+static uint32_t place_number(ouro__stacks *stacks, const ouro__profile *profile, uint32_t *known, uint32_t frame) {
+  if (known[frame] == UINT32_MAX) {
+    ouro__place place = place_of(stacks, &profile->frames[frame]);
+    known[frame] = ouro__places_add(&stacks->places, &place);
+  }
+  return known[frame];
 }
-
-/* A stack in full, and without the wrappers that it begins with; both 0 while there is nothing. */
-typedef struct twofold {
-  uint32_t full, trimmed;
-} twofold;
 
 /* `frame` on top of `below`; before it, the frames into which it was inlined. */
-static twofold extend(ouro__stacks *stacks, const ouro__profile *profile, frame_place *known, twofold below,
-                      uint32_t frame) {
-  uint32_t caller = profile->frames[frame].caller;
-  if (caller) below = extend(stacks, profile, known, below, caller);
-  const frame_place *one = look(stacks, profile, known, frame);
-  if (stacks->python_only && one->native) return below;
-  twofold result = {.full = ouro__stacks_push(stacks, below.full, one->place), .trimmed = below.trimmed};
-  if (!one->wrapper) result.trimmed = result.full;
-  return result;
+static uint32_t extend(ouro__stacks *stacks, const ouro__profile *profile, uint32_t *known, uint32_t below,
+                       uint32_t frame) {
+  const ouro__pframe *one = &profile->frames[frame];
+  if (stacks->python_only && one->kind == OURO_FRAME_NATIVE) return below;
+  if (one->caller) below = extend(stacks, profile, known, below, one->caller);
+  return ouro__stacks_push(stacks, below, place_number(stacks, profile, known, frame));
 }
 
-static frame_place *unknown_places(size_t count) {
-  frame_place *known = ouro__zeroed_or_end(count, sizeof *known);
-  for (size_t i = 0; i < count; i++) known[i].place = UINT32_MAX;
-  return known;
+/* One that has nothing but such frames stays as it is. */
+static uint32_t without_wrappers(const ouro__stacks *stacks, uint32_t whole) {
+  ouro__trim trim = {0};
+  uint32_t at = whole, trimmed = whole;
+  while (at && ouro__trim_place(&trim, ouro__stack_place(stacks, at))) {
+    at = stacks->list[at].parent;
+    if (trim.skipped == trim.seen) trimmed = at;
+  }
+  return trimmed ? trimmed : whole;
 }
 
-/* A stack of nothing but wrappers stays as it is; one of which nothing is left says what is missing. */
-static uint32_t settle(ouro__stacks *stacks, twofold stack, uint32_t node) {
-  if (stack.trimmed) return stack.trimmed;
-  if (stack.full || node == 0) return stack.full;
+/* One of which nothing is left says what is missing. */
+static uint32_t settle(ouro__stacks *stacks, uint32_t whole, uint32_t node) {
+  if (whole || node == 0) return stacks->raw ? whole : without_wrappers(stacks, whole);
   ouro__place none = ouro__place_word(stacks->python_only ? "(no Python frame)" : "(no stack)");
   uint32_t place = ouro__places_add(&stacks->places, &none);
   return place ? ouro__stacks_push(stacks, 0, place) : 0;
 }
 
 uint32_t *ouro__stacks_add(ouro__stacks *stacks, const ouro__profile *profile) {
-  frame_place *known = unknown_places(profile->frame_count);
-  twofold *of = ouro__zeroed_or_end(profile->node_count, sizeof *of);
+  uint32_t *known = ouro__zeroed_or_end(profile->frame_count, sizeof *known);
+  uint32_t *whole = ouro__zeroed_or_end(profile->node_count, sizeof *whole);
   uint32_t *result = ouro__zeroed_or_end(profile->node_count, sizeof *result);
+  memset(known, 0xff, profile->frame_count * sizeof *known);
   for (uint32_t i = 1; i < profile->node_count; i++) {
     const ouro__pnode *node = &profile->nodes[i];
-    of[i] = node->frame ? extend(stacks, profile, known, of[node->parent], node->frame) : of[node->parent];
-    result[i] = settle(stacks, of[i], i);
+    whole[i] = whole[node->parent];
+    if (node->frame) whole[i] = extend(stacks, profile, known, whole[i], node->frame);
+    result[i] = settle(stacks, whole[i], i);
   }
   free(known);
-  free(of);
+  free(whole);
   return result;
 }

@@ -6,7 +6,7 @@
  *     profile B: frames, nodes --'
  *
  * A call that was inlined is a place of its own on the stack. What a stack begins with (most recent first) that is only a way to
- * allocate - malloc's family, operator new, the C library, g_malloc, xmalloc - is left out, so that the stack begins with the
+ * allocate - malloc's family, operator new, the C library, g_malloc, xmalloc, ouro itself - is left out, so that the stack begins with the
  * line that people mean.
  *
  * I-STACKS  stack 0 is empty, and its place is "(no stack)"; stack 1 is of site 0, which takes what was not recorded;
@@ -77,8 +77,19 @@ void ouro__place_text(char *to, size_t size, const ouro__place *place, bool rela
 const char *ouro__path_relative(const char *path);
 const char *ouro__path_name(const char *path);
 
-/* Nobody means this line: it only hands out memory. */
-bool ouro__place_is_wrapper(const ouro__place *place);
+/* Which frames a stack begins with that nobody means, since they only hand out memory: a TRIM is given the stack's places, the most
+ * recent first, until it has had enough. The first `skipped` of them are such frames.
+ *
+ * The allocator's own functions, in a program that it is linked into, are among them: ouro_* and ouro__*, and what lies between
+ * those of the tracer, which calls nobody else's functions. */
+typedef struct ouro__trim {
+  size_t seen, skipped;
+  bool in_tracer;   /* the last that was skipped is the tracer's */
+  const char *file; /* of the tracer, which tells where the library's sources are; NULL: not seen */
+} ouro__trim;
+
+/* false: what comes after `place` is not to be skipped, whatever it is. */
+bool ouro__trim_place(ouro__trim *trim, const ouro__place *place);
 
 /* ---------------------------------------------------------------- stacks */
 
@@ -105,5 +116,8 @@ uint32_t *ouro__stacks_add(ouro__stacks *stacks, const ouro__profile *profile);
 /* The stack of a site; `stack_of` is of ouro__stacks_add. */
 uint32_t ouro__stack_of_site(const uint32_t *stack_of, const ouro__profile *profile, size_t site);
 void ouro__stacks_free(ouro__stacks *stacks);
+
+/* The stack's most recent place. */
+const ouro__place *ouro__stack_place(const ouro__stacks *stacks, uint32_t stack);
 
 #endif

@@ -302,10 +302,6 @@ void ouro__query_add(ouro__query *query, const ouro__source *source, unsigned si
 
 int64_t ouro__row_growth(const ouro__row *row) { return row->side[1].bytes - row->side[0].bytes; }
 
-const ouro__place *ouro__stack_place(const ouro__stacks *stacks, uint32_t stack) {
-  return &stacks->places.list[stacks->list[stack].place];
-}
-
 const ouro__place *ouro__row_place(const ouro__query *query, const ouro__row *row) {
   if (query->wish->by == OURO_BY_STACK) return ouro__stack_place(&query->stacks, row->key);
   return &query->keys.list[row->key];

@@ -99,9 +99,6 @@ int64_t ouro__row_growth(const ouro__row *row);
 /* The row's key as a place: by stack, the place of its most recent frame. */
 const ouro__place *ouro__row_place(const ouro__query *query, const ouro__row *row);
 
-/* The stack's most recent place. */
-const ouro__place *ouro__stack_place(const ouro__stacks *stacks, uint32_t stack);
-
 /* What a site has of a measure. END is LIVE where the program was killed before its end. */
 ouro__tally ouro__site_tally(const ouro__source *source, size_t site, ouro__measure measure);
 double ouro__site_variance(const ouro__source *source, size_t site, ouro__measure measure);

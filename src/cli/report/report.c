@@ -58,8 +58,18 @@ static ouro__tally sum_of(const ouro__profile *profile, ouro__measure measure) {
   return sum;
 }
 
+/* Means nothing where blocks are sampled. */
+static void temporary_line(const ouro__profile *profile, FILE *out) {
+  ouro__show_words share;
+  ouro__tally temporary = sum_of(profile, OURO_MEASURE_TEMPORARY);
+  tally_line("freed at once", temporary, out);
+  fprintf(
+      out, " (%s)\n",
+      ouro__show_share(&share, (double)temporary.count, profile->total.count > 0 ? (double)profile->total.count : 1));
+}
+
 static void totals(const ouro__profile *profile, FILE *out) {
-  ouro__show_words share, count;
+  ouro__show_words count;
   ouro__words time;
   if (profile->end_seconds >= 0) {
     tally_line("live at the end", sum_of(profile, OURO_MEASURE_END), out);
@@ -72,11 +82,7 @@ static void totals(const ouro__profile *profile, FILE *out) {
   fputc('\n', out);
   tally_line("allocated", profile->total, out);
   fputc('\n', out);
-  ouro__tally temporary = sum_of(profile, OURO_MEASURE_TEMPORARY);
-  tally_line("freed at once", temporary, out);
-  fprintf(
-      out, " (%s)\n",
-      ouro__show_share(&share, (double)temporary.count, profile->total.count > 0 ? (double)profile->total.count : 1));
+  if (profile->mode != OURO_TRACE_SAMPLE) temporary_line(profile, out);
   if (profile->lost)
     fprintf(out, " %-18s%10s allocations, for lack of memory\n", "not recorded",
             ouro__show_count(&count, (int64_t)profile->lost));
@@ -292,7 +298,9 @@ static void process_json(ouro__json_out *json, const ouro__profile *profile) {
   if (profile->end_seconds >= 0) ouro__show_tally_json(json, "end", sum_of(profile, OURO_MEASURE_END));
   ouro__show_tally_json(json, "peak", profile->peak);
   ouro__show_tally_json(json, "total", profile->total);
-  ouro__show_tally_json(json, "temporary", sum_of(profile, OURO_MEASURE_TEMPORARY));
+  if (profile->mode != OURO_TRACE_SAMPLE) {
+    ouro__show_tally_json(json, "temporary", sum_of(profile, OURO_MEASURE_TEMPORARY));
+  }
   ouro__json_real(json, "peak_seconds", profile->peak_seconds);
   ouro__json_int(json, "lost", (int64_t)profile->lost);
   snapshots_json(json, profile);

@@ -110,6 +110,7 @@ void ouro__show_command(const ouro__profile *profile, char name[OURO_SHOW_NAME])
 
 const char *ouro__show_live(const ouro__profile *profile) {
   if (!profile->ended) return "live now";
+  if (profile->copy) return "live when written";
   return profile->end_seconds < 0 ? "live when killed" : "never freed";
 }
 

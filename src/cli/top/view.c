@@ -95,10 +95,9 @@ static void numbers(const ouro__view *view, ouro__canvas *canvas) {
   const ouro__follow *follow = &view->follow;
   ouro__show_words words;
   ouro__tally live = live_of(follow);
-  int64_t peak = follow->profile->peak.bytes; /* the process notes a peak when it is over */
   bool end = !follow->now && ouro__follow_measure(follow) == OURO_MEASURE_END;
   int column = number(canvas, 0, end ? "at end" : "live", ouro__show_bytes(&words, live.bytes));
-  column = number(canvas, column, "peak", ouro__show_bytes(&words, peak > live.bytes ? peak : live.bytes));
+  column = number(canvas, column, "peak", ouro__show_bytes(&words, follow->profile->peak.bytes));
   if (follow->held) column = number(canvas, column, "heap", ouro__show_bytes(&words, (int64_t)follow->held));
   if (follow->resident)
     column = number(canvas, column, "resident", ouro__show_bytes(&words, (int64_t)follow->resident));
