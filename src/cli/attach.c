@@ -123,7 +123,10 @@ static void traced_lines(const ouro__area *area) {
 static int status(attach_state *attach) {
   const ouro__area_page *page = &attach->area.page;
   const char *state = is_alive(attach) ? mode_word(page->mode) : "ended";
-  printf("process %ld: %s%s%s\n", (long)attach->pid, state, *page->python ? ", Python " : "", page->python);
+  char python[sizeof page->python + 1] = "";
+  memcpy(python, page->python, sizeof page->python);
+  ouro__harmless(python);
+  printf("process %ld: %s%s%s\n", (long)attach->pid, state, *python ? ", Python " : "", python);
   if (page->started_ns) traced_lines(&attach->area);
   if (page->broken)
     printf(" since the area could not grow (%s), new lines are not told apart\n", strerror((int)page->broken));
@@ -174,6 +177,7 @@ static void default_name(const attach_state *attach, uint64_t ns, char name[PATH
   if (slash) length -= (int)(slash + 1 - command);
   snprintf(name, PATH_MAX, "%.*s.%ld.at-%llus.ouro", length, slash ? slash + 1 : command, (long)attach->pid,
            (unsigned long long)(ns / 1000000000u));
+  ouro__harmless(name);
 }
 
 static void write_recording(attach_state *attach, ouro__writer *writer, uint64_t now) {
@@ -310,7 +314,7 @@ static int find_area(attach_state *attach) {
               (long)attach->pid);
     return 1;
   }
-  int fd = open(attach->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  int fd = ouro__run_file_open(attach->path, O_RDONLY);
   if (fd >= 0 && ouro__area_open(&attach->area, fd)) return 0;
   ouro__say("cannot read %s: %s", attach->path, fd < 0 ? strerror(errno) : "it is damaged");
   return 1;

@@ -1,7 +1,7 @@
 /* cli/cli.h - the `ouro` command: what its files offer to each other.
  *
  *     main         the first word of the command line, --help, --version; commands.h lists the commands
- *     say          messages, the clock
+ *     say          messages, text that is fit for a terminal, the clock
  *     options      the options of `ouro run`
  *     program      finds a program as execvp will, and says whether the library can be preloaded into it
  *     attach       `ouro attach`
@@ -35,6 +35,17 @@ enum { OURO_EXIT_USAGE = 2, OURO_EXIT_FAILED = 125, OURO_EXIT_CANNOT_RUN = 126, 
 
 /* Write "ouro: ..." and a newline to stderr. */
 void ouro__say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The next byte of well-formed UTF-8 is *text: returns how many bytes the character has. 0: it is not well-formed there. */
+unsigned ouro__utf8_length(const char *text);
+#define OURO_UTF8_UNKNOWN "\xef\xbf\xbd" /* U+FFFD stands for a byte of what is not */
+
+/* Is that character one that moves a terminal's cursor, or worse? pre: it is well-formed */
+bool ouro__utf8_is_control(const char *text);
+
+/* Make text of others fit for a terminal, in place: what is not well-formed, and what is control, becomes a question mark or a
+ * blank. */
+void ouro__harmless(char *text);
 
 uint64_t ouro__now_ns(void);
 
@@ -198,6 +209,10 @@ ouro__snapshot ouro__processes_snapshot(const ouro__processes *all, const ouro__
 uint64_t ouro__processes_period_ns(const ouro__processes *all);
 
 void ouro__processes_free(ouro__processes *all);
+
+/* Open a file of a run's directory: a plain one of this user, since directories for all have others' files as well. -1, and
+ * errno: there is none. */
+int ouro__run_file_open(const char *path, int flags);
 
 /* The page of a process's file; false: it is none. */
 bool ouro__page_read(int fd, ouro__control_page *page);

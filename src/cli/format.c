@@ -21,15 +21,15 @@ const char *ouro__words_bytes(ouro__words *words, uint64_t bytes) {
 }
 
 const char *ouro__words_seconds(ouro__words *words, double seconds) {
-  unsigned whole = (unsigned)(seconds + 0.5);
+  uint64_t whole = (uint64_t)(seconds + 0.5);
   if (seconds < 10)
     snprintf(words->text, sizeof words->text, "%.2f s", seconds);
   else if (seconds < 120)
     snprintf(words->text, sizeof words->text, "%.1f s", seconds);
   else if (whole < 7200)
-    snprintf(words->text, sizeof words->text, "%u min %02u s", whole / 60, whole % 60);
+    snprintf(words->text, sizeof words->text, "%" PRIu64 " min %02" PRIu64 " s", whole / 60, whole % 60);
   else
-    snprintf(words->text, sizeof words->text, "%u h %02u min", whole / 3600, whole % 3600 / 60);
+    snprintf(words->text, sizeof words->text, "%" PRIu64 " h %02" PRIu64 " min", whole / 3600, whole % 3600 / 60);
   return words->text;
 }
 

@@ -57,12 +57,15 @@ void ouro__objects_free(ouro__objects *objects) {
 
 /* The name in so many columns: what is longer is cut between two characters of UTF-8. */
 static void name_column(const char *name, int width, FILE *out) {
+  char harmless[256];
   int columns = 0;
-  for (; *name; name++) {
-    bool begins = ((unsigned char)*name & 0xc0) != 0x80;
+  snprintf(harmless, sizeof harmless, "%s", name);
+  ouro__harmless(harmless);
+  for (const char *at = harmless; *at; at++) {
+    bool begins = ((unsigned char)*at & 0xc0) != 0x80;
     if (begins && columns == width) break;
     columns += begins;
-    fputc(*name, out);
+    fputc(*at, out);
   }
   fprintf(out, "%*s", width - columns, "");
 }

@@ -1,11 +1,25 @@
-/* cli/page.c - reads the page and the slots of a process's file (preload/control.h), which the process writes meanwhile. */
+/* cli/page.c - opens files of a run's directory; reads the page and the slots of a process's file (preload/control.h), which the
+ * process writes meanwhile. */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 
 #define SLOT_TRIES 5
+
+int ouro__run_file_open(const char *path, int flags) {
+  struct stat status;
+  int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+  if (fd < 0) return -1;
+  if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid()) return fd;
+  close(fd);
+  errno = EPERM;
+  return -1;
+}
 
 bool ouro__page_read(int fd, ouro__control_page *page) {
   ssize_t length = fd < 0 ? 0 : pread(fd, page, sizeof *page, 0);

@@ -90,7 +90,7 @@ static int open_page(const ouro__processes *all, pid_t pid, int flags) {
   char path[PATH_MAX];
   if (!all->directory) return -1;
   page_path(all, pid, path);
-  return open(path, flags | O_CLOEXEC | O_NOFOLLOW);
+  return ouro__run_file_open(path, flags);
 }
 
 static bool read_page(const ouro__processes *all, pid_t pid, ouro__control_page *page) {
@@ -114,8 +114,9 @@ static char *readable_command(const char *arguments, size_t size) {
   while (length > 0 && !arguments[length - 1]) length--;
   char *line = malloc(length + 1);
   if (!line) return NULL;
-  for (size_t i = 0; i < length; i++) line[i] = iscntrl((unsigned char)arguments[i]) ? ' ' : arguments[i];
+  for (size_t i = 0; i < length; i++) line[i] = arguments[i] ? arguments[i] : ' ';
   line[length] = 0;
+  ouro__harmless(line);
   return line;
 }
 
@@ -154,6 +155,7 @@ static void take_page(ouro__process *process, ouro__control_page *page) {
   if (process->exited) process->ended_ns = page->exited_ns;
   process->python = page->python;
   process->python.version[sizeof process->python.version - 1] = 0;
+  ouro__harmless(process->python.version);
 }
 
 /* ---------------------------------------------------------------- /proc */

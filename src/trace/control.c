@@ -137,6 +137,7 @@ bool ouro__trace_wait(void) {
 
 /* Everybody is stopped; see tracer.session. */
 static void next_session(void) {
+  ouro__store_relaxed(&ouro__trace_mine.fast, NULL); /* nobody else has one */
   ouro__store_release(&ouro__tracing.session, ouro__load_relaxed(&ouro__tracing.session) + 1); /* pairs with the acquire of events */
 }
 
@@ -221,6 +222,7 @@ void ouro_trace_reset_peak(void) {
 bool ouro__trace_quiet(bool on) {
   bool before = ouro__trace_mine.quiet;
   ouro__trace_mine.quiet = on;
+  ouro__store_relaxed(&ouro__trace_mine.fast, NULL);
   return before;
 }
 
@@ -241,7 +243,7 @@ void ouro__trace_unloaded(void) {
   ouro__unwind_forget();
   ouro__trace_stop_all();
   ouro__modules_new_generation();
-  ouro__add_relaxed(&ouro__tracing.version, 1);
+  ouro__trace_forget_caches();
   ouro__trace_go_on();
 }
 

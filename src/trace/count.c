@@ -170,17 +170,20 @@ OURO_INLINE void record(void *block, size_t size, unsigned domain, const char *t
 }
 
 /* What `record` does, for what is most frequent: exact mode, the only thread, Python's innermost frame, a small block in a pool that has its column, a
- * place that was there before. Nobody else counts or begins a session meanwhile (I-TRACE-1). false: nothing was done. */
+ * place that was there before. Nobody else counts or begins a session meanwhile (I-TRACE-1). false: nothing was done.
+ *
+ * The thread's `fast` says that all of that holds but for what is about this allocation. Who changes it takes `fast` away first: the thread itself, or a second
+ * one, which then waits until the first is outside. */
 OURO_INLINE bool record_quickly(void *block, size_t size, unsigned domain) {
   ouro__trace_local *mine = &ouro__trace_mine;
-  ouro__trace_thread *thread = mine->thread;
-  if (OURO_UNLIKELY(!ouro__tracing.quick || !thread || ouro__load_relaxed(&mine->inside) || mine->quiet)) return false;
+  if (OURO_UNLIKELY(ouro__load_relaxed(&mine->inside))) return false;
   ouro__store_relaxed(&mine->inside, 1);
   atomic_signal_fence(memory_order_seq_cst);
+  ouro__trace_thread *thread = ouro__load_relaxed(&mine->fast);
   size_t unit = ouro__unit_number(block);
   ouro__word *column = ouro__load_acquire(&ouro__hot_columns[unit]);
   unsigned class_ = OURO__PEEK(&ouro__hot_bins[unit]) / OURO__BIN_BYTES;
-  bool usual = class_ && column && !ouro__load_relaxed(&ouro__trace_many);
+  bool usual = thread && class_ && column && ouro__tracing.quick;
   const ouro__cached_site *site = OURO_LIKELY(usual) ? ouro__stack_quick_site(thread, class_, domain) : NULL;
   if (OURO_LIKELY(site != NULL)) {
     count_up(site->where, 1, size);
@@ -293,7 +296,16 @@ OURO_INLINE void record_at_door(void *block, size_t size, unsigned domain, bool 
   go_out();
 }
 
-static OURO_NOINLINE void record_at_door_exactly(void *block, size_t size, unsigned domain) { record_at_door(block, size, domain, false); }
+static OURO_NOINLINE void record_at_door_exactly(void *block, size_t size, unsigned domain) {
+  record_at_door(block, size, domain, false);
+  ouro__trace_local *mine = &ouro__trace_mine;
+  if (ouro__load_relaxed(&mine->fast) || mine->quiet || !mine->thread || ouro__load_relaxed(&mine->inside)) return;
+  ouro__store_relaxed(&mine->inside, 1); /* a second thread waits until `fast` is what it is to be */
+  atomic_signal_fence(memory_order_seq_cst);
+  bool valid = mine->thread->version == ouro__load_relaxed(&ouro__tracing.version) && !ouro__load_relaxed(&ouro__trace_many);
+  ouro__store_relaxed(&mine->fast, valid ? mine->thread : NULL);
+  go_out();
+}
 
 /* A sampled block comes from a heap whose frees are slow, so that the fast ones need not ask; a large one is freed slowly anyway. */
 static void *sampled_block(size_t size, size_t alignment, bool zeroed) {
@@ -315,10 +327,9 @@ static OURO_NOINLINE void *sample(size_t size, unsigned domain) {
   return block;
 }
 
+void *ouro__trace_malloc_sampling(size_t size, unsigned domain) { return is_due(size) ? sample(size, domain) : ouro__malloc_fast(size); }
+
 void *ouro__trace_malloc_on(size_t size, unsigned domain) {
-  if (ouro__load_relaxed(&ouro__trace_mode) == OURO_TRACE_SAMPLE) {
-    return ouro__trace_left <= 0 && is_due(size) ? sample(size, domain) : ouro__malloc_fast(size);
-  }
   void *block = ouro__malloc_fast(size);
   if (OURO_UNLIKELY(!block) || OURO_LIKELY(record_quickly(block, size, domain))) return block;
   record_at_door_exactly(block, size, domain);
@@ -385,14 +396,14 @@ static inline void forget(void *block) {
 /* What `forget` does, for the only thread in exact mode and a small block of a pool. false: nothing was done. */
 OURO_INLINE bool forget_quickly(const void *block) {
   ouro__trace_local *mine = &ouro__trace_mine;
-  ouro__trace_thread *thread = mine->thread;
   size_t unit = ouro__unit_number(block);
-  if (OURO_UNLIKELY(unit >= ouro__hot_units || !thread || ouro__load_relaxed(&mine->inside))) return false;
+  if (OURO_UNLIKELY(unit >= ouro__hot_units || ouro__load_relaxed(&mine->inside))) return false;
   ouro__store_relaxed(&mine->inside, 1);
   atomic_signal_fence(memory_order_seq_cst);
+  ouro__trace_thread *thread = ouro__load_relaxed(&mine->fast);
   ouro__word *column = ouro__load_acquire(&ouro__hot_columns[unit]);
   unsigned class_ = OURO__PEEK(&ouro__hot_bins[unit]) / OURO__BIN_BYTES;
-  bool usual = class_ && column && !ouro__load_relaxed(&ouro__trace_many) && !sampling();
+  bool usual = thread && class_ && column;
   ouro__word *word = OURO_LIKELY(usual) ? ouro__column_word(column, class_, block) : NULL;
   uint64_t value = word ? ouro__load_relaxed(word) : 0;
   uint32_t site = ouro__word_site(value);
@@ -484,5 +495,5 @@ void ouro__count_clear(void) {
   _Atomic uint64_t *const totals[] = {&page->live, &page->live_bytes, &page->peak, &page->peak_bytes, &page->allocs,
                                       &page->bytes, &page->lost, &page->peak_ns, &page->end_ns};
   for (size_t i = 0; i < sizeof totals / sizeof *totals; i++) ouro__store_relaxed(totals[i], 0);
-  ouro__add_relaxed(&ouro__tracing.version, 1);
+  ouro__trace_forget_caches();
 }

@@ -267,13 +267,13 @@ void ouro__intern_code_gone(const void *code) {
   }
   codes[slot].code = NULL;
   codes_used--;
-  ouro__add_relaxed(&ouro__tracing.version, 1);
+  ouro__trace_forget_caches();
 }
 
 void ouro__intern_forget_codes(void) {
   if (codes) memset(codes, 0, codes_size * sizeof *codes);
   codes_used = 0;
-  ouro__add_relaxed(&ouro__tracing.version, 1);
+  ouro__trace_forget_caches();
 }
 
 static uint32_t resolve(const char *code, uint32_t serial, uintptr_t at) {

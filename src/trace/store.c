@@ -202,7 +202,7 @@ void *ouro__store_new(enum ouro__area_table table, uint32_t *index) {
   if (count / per_chunk >= places_used[table] && !add_chunk(table)) return NULL;
   *index = count;
   void *entry = memset(ouro__store_at(table, count), 0, entry_bytes[table]);
-  if (table == OURO_AREA_SITES) ouro__sites[count] = entry;
+  if (table == OURO_AREA_SITES && ouro__sites[count] != entry) ouro__sites[count] = entry; /* after a clear, others may be reading the same */
   return entry;
 }
 

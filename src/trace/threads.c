@@ -48,9 +48,13 @@ static void become_many(void) {
     await_many();
     return;
   }
-  barrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
   ouro__trace_local *first = ouro__load_acquire(&only);
-  while (first && first != &ouro__trace_mine && ouro__load_acquire(&first->inside)) sched_yield();
+  /* Twice: the first thread may just have seen that it is the only one, and set its `fast` once more. */
+  for (int round = 0; first && round < 2; round++) {
+    ouro__store_relaxed(&first->fast, NULL);
+    barrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+    while (first != &ouro__trace_mine && ouro__load_acquire(&first->inside)) sched_yield();
+  }
   ouro__store_release(&only, &nobody);
 }
 
@@ -87,6 +91,7 @@ static void at_thread_exit(void *arg) {
   if (thread) unused = thread;
   ouro__release(&ouro__trace_lock);
   ouro__trace_mine.thread = NULL;
+  ouro__store_relaxed(&ouro__trace_mine.fast, NULL);
   ouro__trace_mine.gone = true;
   ouro__store_release(&ouro__trace_mine.inside, 0);
 }

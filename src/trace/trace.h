@@ -33,7 +33,8 @@
 extern _Atomic uint32_t ouro__trace_mode;
 
 /* The malloc family, traced. `domain`: ouro__trace_domain. */
-void *ouro__trace_malloc_on(size_t size, unsigned domain);
+void *ouro__trace_malloc_on(size_t size, unsigned domain);       /* exact mode */
+void *ouro__trace_malloc_sampling(size_t size, unsigned domain); /* sampling, when the next sample is due */
 void *ouro__trace_calloc_on(size_t count, size_t size, unsigned domain);
 void *ouro__trace_realloc(void *block, size_t size, unsigned domain);
 void *ouro__trace_aligned_alloc(size_t alignment, size_t size, unsigned domain);
@@ -45,9 +46,9 @@ extern _Thread_local int64_t ouro__trace_left;
 
 static inline void *ouro__trace_malloc(size_t size, unsigned domain) {
   uint32_t mode = ouro__load_relaxed(&ouro__trace_mode);
-  if (mode == OURO_TRACE_OFF) return ouro__malloc_fast(size);
-  if (OURO_LIKELY(mode == OURO_TRACE_SAMPLE && (ouro__trace_left -= (int64_t)size + 1) > 0)) return ouro__malloc_fast(size);
-  return ouro__trace_malloc_on(size, domain);
+  if (mode == OURO_TRACE_EXACT) return ouro__trace_malloc_on(size, domain);
+  if (OURO_LIKELY(mode == OURO_TRACE_OFF || (ouro__trace_left -= (int64_t)size + 1) > 0)) return ouro__malloc_fast(size);
+  return ouro__trace_malloc_sampling(size, domain);
 }
 
 static inline void *ouro__trace_calloc(size_t count, size_t size, unsigned domain) {

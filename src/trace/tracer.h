@@ -115,6 +115,7 @@ extern ouro__tracer ouro__tracing;
 typedef struct ouro__trace_local {
   _Atomic uint32_t inside;        /* it is in the tracer */
   bool locked;                    /* by ouro__trace_stop_all */
+  _Atomic(ouro__trace_thread *) fast; /* `thread`, while the shortest ways may be taken (count.c); NULL: they may not */
   bool quiet;                     /* nothing that it allocates shall be traced */
   bool gone;                      /* the thread ends: it has no state any more */
   uint32_t session;               /* for which ouro__trace_left holds */
@@ -130,6 +131,12 @@ ouro__trace_thread *ouro__trace_thread_new(void);
 static inline ouro__trace_thread *ouro__trace_thread_mine(void) {
   ouro__trace_thread *thread = ouro__trace_mine.thread;
   return OURO_LIKELY(thread != NULL) ? thread : ouro__trace_thread_new();
+}
+
+/* What threads have cached is void. Under the lock. */
+static inline void ouro__trace_forget_caches(void) {
+  ouro__add_relaxed(&ouro__tracing.version, 1);
+  ouro__store_relaxed(&ouro__trace_mine.fast, NULL);
 }
 
 extern ouro__lock ouro__trace_lock;
@@ -211,11 +218,11 @@ void ouro__intern_forget_codes(void);
 
 /* ---------------------------------------------------------------- stacks (stack.c) */
 
-/* The site of an allocation in Python, by the innermost frame alone, where that is what is wanted, and is in the thread's cache; otherwise NULL. What is
+/* The site of an allocation in Python, by the innermost frame alone, which is what is wanted, where it is in the thread's cache, which is valid; otherwise NULL. What is
  * no frame to a reader is never in the cache: so what is found there need not be looked at. */
 OURO_INLINE const ouro__cached_site *ouro__stack_quick_site(const ouro__trace_thread *thread, unsigned class_, unsigned domain) {
-  if (!ouro__tracing.quick || domain < OURO_DOMAIN_MEM || thread->version != ouro__load_relaxed(&ouro__tracing.version)) return NULL;
-  const char *state = ouro__py_thread(true);
+  if (domain < OURO_DOMAIN_MEM) return NULL;
+  const char *state = ouro__py.current();
   const char *frame = state ? ouro__py_innermost(state) : NULL;
   if (!frame) return NULL;
   uintptr_t at = (uintptr_t)ouro__py_pointer(frame, ouro__py.is.frame_at);

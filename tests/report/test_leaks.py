@@ -92,7 +92,7 @@ class End(Case):
         area = area_of({('a.py', 1): live(5, 50)}, end_ns=0, state=1)
         self.assertEqual(self.said(area), ('killed', {'a.py:1': (50, 5)}))
         out, _ = self.ouro('leaks', 'a.area')
-        self.assertIn('live when it was killed, by line: 50 B in 5 blocks', out)
+        self.assertIn('live when killed, by line: 50 B in 5 blocks', out)
 
     def test_stacks(self):
         area = area_of({('a.py', 1): live(5, 50)})

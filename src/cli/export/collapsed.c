@@ -16,8 +16,8 @@ static void name(const char *text, FILE *out) {
       fputs(OURO_UTF8_UNKNOWN, out);
     else if (byte == '\\')
       fputs("\\\\", out);
-    else if (byte == ';' || byte < ' ' || byte == 127)
-      fprintf(out, "\\x%02x", byte);
+    else if (byte == ';' || ouro__utf8_is_control(text))
+      for (unsigned i = 0; i < length; i++) fprintf(out, "\\x%02x", (unsigned char)text[i]);
     else
       fwrite(text, 1, length, out);
     text += length ? length : 1;

@@ -6,20 +6,21 @@
 #include "cli/export/export.h"
 #include "cli/report/query.h"
 
-static void text(const char *value, FILE *out) {
-  bool quoted = value[strcspn(value, "\",\r\n")] || *value == ' ';
+void ouro__csv_field(const char *text, FILE *out) {
+  bool quoted = text[strcspn(text, "\",\r\n")] || *text == ' ';
   if (quoted) fputc('"', out);
-  while (*value) {
-    unsigned length = ouro__utf8_length(value);
-    if (*value == '"') fputc('"', out);
-    fwrite(length ? value : OURO_UTF8_UNKNOWN, 1, length ? length : strlen(OURO_UTF8_UNKNOWN), out);
-    value += length ? length : 1;
+  while (*text) {
+    unsigned length = ouro__utf8_length(text);
+    bool good = length && (!ouro__utf8_is_control(text) || strchr("\t\r\n", *text));
+    if (*text == '"') fputc('"', out);
+    fwrite(good ? text : OURO_UTF8_UNKNOWN, 1, good ? length : strlen(OURO_UTF8_UNKNOWN), out);
+    text += length ? length : 1;
   }
   if (quoted) fputc('"', out);
 }
 
 static void field(const char *value, FILE *out) {
-  text(value, out);
+  ouro__csv_field(value, out);
   fputc(',', out);
 }
 
@@ -62,7 +63,7 @@ static bool stack_of(const ouro__profile *profile, uint32_t node, ouro__frames *
     fprintf(memory, "%s%s", i > 0 ? ";" : "", ouro__frame_line(&profile->frames[stack->numbers[i]], name));
   }
   bool good = fclose(memory) == 0;
-  if (good) text(joined, out);
+  if (good) ouro__csv_field(joined, out);
   free(joined);
   return good;
 }

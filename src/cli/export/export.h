@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "cli/cli.h"
 #include "cli/profile/profile.h"
 
 /* Each writes the whole file. false: no memory, or `out` has an error; errno says which. */
@@ -43,9 +44,8 @@ const char *ouro__no_stack_name(uint32_t site);
 /* Its name, or else its number; "" where nothing is known. */
 const char *ouro__thread_name(const ouro__profile *profile, unsigned thread, char *name);
 
-/* The next byte of well-formed UTF-8 is *text: returns how many bytes the character has. 0: it is not well-formed there. */
-unsigned ouro__utf8_length(const char *text);
-#define OURO_UTF8_UNKNOWN "\xef\xbf\xbd" /* U+FFFD stands for a byte of what is not */
+/* A field of CSV, quoted where it must be: well-formed UTF-8 without control characters, but for ends of lines and tabs. */
+void ouro__csv_field(const char *text, FILE *out);
 
 /* ---------------------------------------------------------------- stacks */
 

@@ -14,8 +14,8 @@ static void text(FILE *out, const char *at) {
       fputs("\\ufffd", out);
     else if (byte == '"' || byte == '\\')
       fprintf(out, "\\%c", byte);
-    else if (byte < ' ' || byte == 127)
-      fprintf(out, "\\u%04x", byte);
+    else if (ouro__utf8_is_control(at))
+      fprintf(out, "\\u%04x", length == 2 ? (unsigned char)at[1] : byte);
     else
       fwrite(at, 1, length, out);
     at += length ? length : 1;

@@ -57,34 +57,6 @@ const char *ouro__thread_name(const ouro__profile *profile, unsigned thread, cha
   return name;
 }
 
-/* ---------------------------------------------------------------- text */
-
-/* The second byte excludes overlong forms, surrogates, and what lies beyond U+10FFFF. */
-static unsigned expected_length(const unsigned char *text) {
-  unsigned char first = text[0], second = text[1];
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return 2;
-  if (first >= 0xe0 && first <= 0xef) {
-    bool wrong = (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f);
-    return wrong ? 0 : 3;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    bool wrong = (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f);
-    return wrong ? 0 : 4;
-  }
-  return 0;
-}
-
-unsigned ouro__utf8_length(const char *text) {
-  const unsigned char *bytes = (const unsigned char *)text;
-  if (!*bytes) return 0;
-  unsigned length = expected_length(bytes);
-  for (unsigned i = 1; i < length; i++) {
-    if ((bytes[i] & 0xc0) != 0x80) return 0;
-  }
-  return length;
-}
-
 /* ---------------------------------------------------------------- stacks */
 
 /* Go up to a node that has a frame, or to the root. */
@@ -160,7 +132,8 @@ int64_t *ouro__bytes_by_node(const ouro__profile *profile, ouro__measure measure
   for (size_t i = 0; bytes && i < profile->site_count; i++) {
     uint32_t node = profile->sites[i].node;
     bool bare = ouro__stack_begin(profile, node).node == 0;
-    bytes[i == 0 ? profile->node_count : bare ? 0 : node] += profile->sites[i].of[measure].bytes;
+    int64_t *sum = &bytes[i == 0 ? profile->node_count : bare ? 0 : node];
+    *sum = ouro__bounded(*sum + profile->sites[i].of[measure].bytes);
   }
   return bytes;
 }

@@ -72,7 +72,7 @@ static char *well_formed(const char *text) {
   char *copy = malloc(3 * strlen(text) + 1), *to = copy;
   while (copy && *text) {
     unsigned length = ouro__utf8_length(text);
-    bool good = length > 1 || (length == 1 && (unsigned char)*text >= ' ' && *text != 127);
+    bool good = length && !ouro__utf8_is_control(text);
     to = mempcpy(to, good ? text : OURO_UTF8_UNKNOWN, good ? length : strlen(OURO_UTF8_UNKNOWN));
     text += length ? length : 1;
   }

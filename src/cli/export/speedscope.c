@@ -64,7 +64,7 @@ static int64_t weights(ouro__json_out *json, const ouro__profile *profile, const
   for (size_t node = 0; node <= profile->node_count; node++) {
     if (bytes[node] <= 0) continue;
     ouro__json_int(json, NULL, bytes[node]);
-    sum += bytes[node];
+    sum = ouro__bounded(sum + bytes[node]);
   }
   ouro__json_close(json, ']');
   return sum;

@@ -15,6 +15,7 @@
 #include "cli/cli.h"
 #include "cli/profile/area.h"
 
+#define CHUNKS_MOST (UINT32_C(1) << 20) /* what a file may have that somebody made up; 64 GiB */
 #define PIN_TRIES 20
 #define PIN_WAIT_NS 2000000
 
@@ -65,6 +66,7 @@ static bool look_at_chunks(ouro__area *area) {
   struct stat status;
   if (fstat(area->fd, &status) != 0 || status.st_size < OURO_AREA_PAGE_BYTES) return false;
   uint64_t room = (uint64_t)(status.st_size - OURO_AREA_PAGE_BYTES) / OURO_AREA_CHUNK_BYTES;
+  if (room > CHUNKS_MOST) room = CHUNKS_MOST;
   uint32_t chunks = area->page.chunks < room ? area->page.chunks : (uint32_t)room;
   for (; area->chunks_seen < chunks; area->chunks_seen++) {
     ouro__area_chunk head;
@@ -309,7 +311,7 @@ char *ouro__area_heap(const char *path) {
   size_t kept = (size_t)(name ? name + 1 - path : 0);
   kept += strspn(path + kept, "0123456789");
   snprintf(page, sizeof page, "%.*s.stat", (int)kept, path);
-  int fd = open(page, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  int fd = ouro__run_file_open(page, O_RDONLY);
   if (fd < 0) return NULL;
   ouro__snapshot snapshot = ouro__page_snapshot(fd);
   close(fd);
@@ -339,13 +341,13 @@ static bool is_newer(const finding *so_far, const ouro__area *area, const char *
   return area->page.started_ns > so_far->started_ns;
 }
 
-static void consider(finding *so_far, int directory, const char *folder, const char *name) {
+static void consider(finding *so_far, const char *folder, const char *name) {
   ouro__area area;
   unsigned long program;
   char path[PATH_MAX];
   if (!is_name_of(name, so_far->pid, &program)) return;
   if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path) return;
-  int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  int fd = ouro__run_file_open(path, O_RDONLY);
   if (fd < 0 || !ouro__area_open(&area, fd)) return;
   bool wanted = so_far->pid != 0 || is_running(&area, name);
   if (wanted && is_newer(so_far, &area, folder, program)) {
@@ -361,12 +363,13 @@ static void search_run(finding *so_far, const char *folder) {
   struct stat status;
   int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0) return;
-  DIR *directory = fstat(fd, &status) == 0 && status.st_uid == geteuid() ? fdopendir(fd) : NULL;
+  bool own = fstat(fd, &status) == 0 && status.st_uid == geteuid() && !(status.st_mode & (S_IWGRP | S_IWOTH));
+  DIR *directory = own ? fdopendir(fd) : NULL;
   if (!directory) {
     close(fd);
     return;
   }
-  for (struct dirent *entry; (entry = readdir(directory));) consider(so_far, fd, folder, entry->d_name);
+  for (struct dirent *entry; (entry = readdir(directory));) consider(so_far, folder, entry->d_name);
   closedir(directory);
 }
 

@@ -159,7 +159,7 @@ static ouro__profile *load_process(const char *name) {
     ouro__say("no process %s is being traced by this user; start it with: ouro run --trace -- PROGRAM", name);
     return NULL;
   }
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  int fd = ouro__run_file_open(path, O_RDONLY);
   if (fd >= 0) return ouro__area_profile(fd, path);
   ouro__say("cannot read %s: %s", path, strerror(errno));
   return NULL;

@@ -27,6 +27,19 @@ typedef struct ouro__tally {
   int64_t count, bytes;
 } ouro__tally;
 
+/* Whatever a file says, tallies stay within half of the range, so that their sums and differences are numbers. */
+#define OURO_TALLY_MOST (INT64_MAX / 2)
+
+static inline int64_t ouro__bounded(int64_t number) {
+  if (number > OURO_TALLY_MOST) return OURO_TALLY_MOST;
+  return number < -OURO_TALLY_MOST ? -OURO_TALLY_MOST : number;
+}
+
+static inline void ouro__tally_add(ouro__tally *to, ouro__tally more) {
+  to->count = ouro__bounded(to->count + more.count);
+  to->bytes = ouro__bounded(to->bytes + more.bytes);
+}
+
 typedef enum ouro__measure {
   OURO_MEASURE_LIVE,      /* now, or when the process ended */
   OURO_MEASURE_PEAK,      /* when live bytes were most */

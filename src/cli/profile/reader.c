@@ -13,7 +13,8 @@
 #include "cli/profile/recording.h"
 #include "cli/profile/tables.h"
 
-#define INLINED_MOST 1000 /* calls into each other */
+#define INLINED_MOST 100 /* calls into each other */
+#define MEMORY_MOST (UINT64_C(4) << 30) /* bytes for what a file has, of which a small one may say much */
 
 /* Live blocks and bytes of a site as the file has them, before sampling is known. */
 typedef struct change {
@@ -40,6 +41,7 @@ typedef struct reader {
   size_t chunks;
   bool closed;    /* the index was there, and right */
   bool no_memory; /* what was read is incomplete */
+  uint64_t memory; /* bytes of tables and changes */
   ouro__bytes stored, raw;
   ouro__bytes index; /* what the index must be */
   ouro__tables tables;
@@ -110,11 +112,19 @@ static ouro__cursor cursor_of(const reader *from) {
 
 /* ---------------------------------------------------------------- tables */
 
+/* May it take so much more? */
+static bool take_memory(reader *from, uint64_t size) {
+  from->memory += size;
+  if (from->memory > MEMORY_MOST) from->no_memory = true;
+  return !from->no_memory;
+}
+
 /* Room for one more of `size` bytes behind `count`; false: no memory. */
 static bool make_room(reader *from, void *array, size_t *room, size_t count, size_t size) {
   void *old, *grown;
   if (count < *room) return true;
   size_t wanted = *room ? 2 * *room : 64;
+  if (!take_memory(from, (wanted - *room) * size)) return false;
   memcpy(&old, array, sizeof old);
   grown = realloc(old, wanted * size);
   if (!grown) {
@@ -279,7 +289,8 @@ static bool read_counts(reader *from, ouro__cursor *cursor) {
 
 /* What changed since the snapshot before, taken as seen. */
 static bool take_changes(reader *from, snapshot *to) {
-  to->changes = malloc((from->changed_count + 1) * sizeof *to->changes);
+  size_t size = (from->changed_count + 1) * sizeof *to->changes;
+  to->changes = take_memory(from, size) ? malloc(size) : NULL;
   if (!to->changes) {
     from->no_memory = true;
     return false;

@@ -280,7 +280,7 @@ static bool is_gone(const ouro__recorder *recorder, const ouro__followed *one) {
 /* Tracing that is only to begin later, and has not, leaves nothing behind. */
 static bool is_begun(ouro__recorder *recorder, ouro__followed *one) {
   if (one->area.fd < 0) {
-    int fd = open(one->area_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = ouro__run_file_open(one->area_path, O_RDONLY);
     if (fd < 0 || !ouro__area_open(&one->area, fd)) return false;
   } else if (!ouro__area_look(&one->area)) {
     return one->file != NULL;

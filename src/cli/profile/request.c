@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "cli/cli.h"
 #include "cli/profile/request.h"
 #include "trace/area.h"
 
@@ -18,7 +19,7 @@ static int lock_directory(const char *path) {
   char folder[PATH_MAX];
   const char *slash = strrchr(path, '/');
   snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
-  int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0) return -1;
   if (flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
   int error = errno;
@@ -51,7 +52,7 @@ static int ask(int fd, const ouro__request *request, uint32_t *number) {
 int ouro__request_ask(const char *path, const ouro__request *request, uint32_t *number) {
   int lock = lock_directory(path);
   if (lock < 0) return errno;
-  int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  int fd = ouro__run_file_open(path, O_RDWR);
   int error = fd < 0 ? errno : ask(fd, request, number);
   if (fd >= 0) close(fd);
   close(lock);

@@ -6,9 +6,12 @@
 
 #include <ouro/trace.h>
 
+#include "cli/cli.h"
 #include "cli/profile/tables.h"
 
-#define SAMPLE_UNIT 256 /* counts in sampling mode are in parts of a block */
+#define SAMPLE_UNIT 256      /* counts in sampling mode are in parts of a block */
+#define DEPTH_MOST 1024      /* frames of a stack; a tracer records fewer */
+#define VARIANCE_MOST 1e27   /* so that the root of any sum of them is a number of bytes */
 
 void ouro__tables_free(ouro__tables *tables) {
   free(tables->strings);
@@ -45,19 +48,19 @@ static const char *cut_string(ouro__profile *profile, const char *text, size_t r
 }
 
 static int64_t count_of(uint64_t raw, bool sampled) {
-  int64_t count = (int64_t)raw;
+  int64_t count = ouro__bounded((int64_t)raw);
   if (!sampled) return count;
   return (count + (count < 0 ? -SAMPLE_UNIT / 2 : SAMPLE_UNIT / 2)) / SAMPLE_UNIT;
 }
 
 ouro__tally ouro__tally_of(uint64_t count, uint64_t bytes, bool sampled) {
-  return (ouro__tally){count_of(count, sampled), (int64_t)bytes};
+  return (ouro__tally){count_of(count, sampled), ouro__bounded((int64_t)bytes)};
 }
 
 static double variance(uint64_t bits) {
   double value;
   memcpy(&value, &bits, sizeof value);
-  return isfinite(value) && value > 0 ? value : 0;
+  return isfinite(value) && value > 0 && value < VARIANCE_MOST ? value : 0;
 }
 
 static double seconds(uint64_t ns) { return (double)ns / 1e9; }
@@ -108,14 +111,21 @@ static bool frames(ouro__profile *profile, const ouro__tables *tables) {
 
 static bool nodes(ouro__profile *profile, const ouro__tables *tables) {
   size_t count = tables->node_count ? tables->node_count : 1;
+  uint16_t *depth = calloc(count, sizeof *depth);
   profile->nodes = calloc(count, sizeof *profile->nodes);
-  if (!profile->nodes) return false;
+  if (!profile->nodes || !depth) {
+    free(depth);
+    return false;
+  }
   profile->node_count = count;
   for (size_t i = 1; i < count; i++) {
     const ouro__area_node *from = &tables->nodes[i];
-    profile->nodes[i].parent = from->parent < i ? from->parent : 0;
+    bool good = from->parent < i && depth[from->parent] < DEPTH_MOST;
+    profile->nodes[i].parent = good ? from->parent : 0;
     profile->nodes[i].frame = from->frame < profile->frame_count ? from->frame : 0;
+    depth[i] = (uint16_t)(good ? depth[from->parent] + 1 : 1);
   }
+  free(depth);
   return true;
 }
 
@@ -221,10 +231,13 @@ static bool command(ouro__profile *profile, const ouro__tables *tables) {
 
 static void facts(ouro__profile *profile, const ouro__tables *tables) {
   const uint64_t *facts = tables->facts;
+  char python[sizeof tables->python + 1] = "";
   bool sampled = ouro__tables_sampled(tables);
   profile->pid = (int)facts[OURO_FACT_PID];
   profile->parent = (int)facts[OURO_FACT_PARENT];
-  profile->python = cut_string(profile, tables->python, sizeof tables->python);
+  memcpy(python, tables->python, sizeof tables->python);
+  ouro__harmless(python);
+  profile->python = cut_string(profile, python, sizeof python);
   profile->mode = sampled ? OURO_TRACE_SAMPLE : OURO_TRACE_EXACT;
   profile->frame_limit = (uint32_t)facts[OURO_FACT_FRAMES];
   profile->native = facts[OURO_FACT_NATIVE] != 0;

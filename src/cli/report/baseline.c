@@ -30,11 +30,7 @@ void ouro__check_sum(ouro__check_sums *sums, const ouro__check *check) {
       sums->wish.measure = measures[side];
       ouro__query_add(&sums->query, &check->sources[i], side);
     }
-    for (size_t j = 0; j < 4; j++) {
-      ouro__tally tally = ouro__check_tally(check->sources[i].profile, measures[j]);
-      of[j]->count += tally.count;
-      of[j]->bytes += tally.bytes;
-    }
+    for (size_t j = 0; j < 4; j++) ouro__tally_add(of[j], ouro__profile_tally(check->sources[i].profile, measures[j]));
   }
   ouro__query_sort(&sums->query, false);
 }
@@ -202,7 +198,7 @@ static const char *text_of(const json_t *object, const char *key) {
 }
 
 static int64_t bytes_of(const json_t *object, const char *key) {
-  return json_integer_value(json_object_get(object, key));
+  return ouro__bounded(json_integer_value(json_object_get(object, key)));
 }
 
 static line_list lines_in(const json_t *baseline) {

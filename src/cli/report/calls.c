@@ -8,11 +8,6 @@
 
 /* ---------------------------------------------------------------- what each stack has by itself */
 
-static void add(ouro__tally *to, ouro__tally tally) {
-  to->count += tally.count;
-  to->bytes += tally.bytes;
-}
-
 static void add_source(ouro__calls *calls, const ouro__wish *wish, const ouro__source *source) {
   const ouro__profile *profile = source->profile;
   size_t before = calls->stacks.count;
@@ -25,7 +20,7 @@ static void add_source(ouro__calls *calls, const ouro__wish *wish, const ouro__s
   for (size_t i = 0; i < profile->site_count; i++) {
     uint32_t stack = ouro__stack_of_site(stack_of, profile, i);
     if (passes[stack] && ouro__filter_site(wish, profile, &profile->sites[i])) {
-      add(&calls->own[stack], ouro__site_tally(source, i, wish->measure));
+      ouro__tally_add(&calls->own[stack], ouro__site_tally(source, i, wish->measure));
     }
   }
   free(stack_of);
@@ -41,7 +36,7 @@ static void give_the_rootless_a_frame(ouro__calls *calls) {
     calls->own = ouro__resized_or_end(calls->own, calls->stacks.count, sizeof *calls->own);
     calls->own[stack] = (ouro__tally){0, 0};
   }
-  add(&calls->own[stack], calls->own[0]);
+  ouro__tally_add(&calls->own[stack], calls->own[0]);
   calls->own[0] = (ouro__tally){0, 0};
 }
 
@@ -49,7 +44,7 @@ static void sum_up(ouro__calls *calls) {
   size_t count = calls->stacks.count;
   calls->total = ouro__zeroed_or_end(count, sizeof *calls->total);
   memcpy(calls->total, calls->own, count * sizeof *calls->total);
-  for (size_t i = count; i-- > 1;) add(&calls->total[calls->stacks.list[i].parent], calls->total[i]);
+  for (size_t i = count; i-- > 1;) ouro__tally_add(&calls->total[calls->stacks.list[i].parent], calls->total[i]);
 }
 
 /* ---------------------------------------------------------------- inverted */
@@ -57,7 +52,10 @@ static void sum_up(ouro__calls *calls) {
 /* Bytes that each place allocated by itself. */
 static int64_t *own_of_places(const ouro__calls *calls) {
   int64_t *own = ouro__zeroed_or_end(calls->stacks.places.count, sizeof *own);
-  for (size_t i = 0; i < calls->stacks.count; i++) own[calls->stacks.list[i].place] += calls->own[i].bytes;
+  for (size_t i = 0; i < calls->stacks.count; i++) {
+    int64_t *of_place = &own[calls->stacks.list[i].place];
+    *of_place = ouro__bounded(*of_place + calls->own[i].bytes);
+  }
   return own;
 }
 
@@ -70,7 +68,7 @@ static void add_inverted(ouro__stacks *inverted, ouro__tally **own, const ouro__
     if ((before & (before - 1)) == 0) *own = ouro__resized_or_end(*own, 2 * before, sizeof **own);
     (*own)[to] = (ouro__tally){0, 0};
   }
-  add(&(*own)[to], calls->own[stack]);
+  ouro__tally_add(&(*own)[to], calls->own[stack]);
 }
 
 static void invert(ouro__calls *calls, int64_t least) {

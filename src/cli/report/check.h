@@ -32,9 +32,6 @@ typedef struct ouro__check_sums {
 void ouro__check_sum(ouro__check_sums *sums, const ouro__check *check);
 void ouro__check_sums_free(ouro__check_sums *sums);
 
-/* Of one process. */
-ouro__tally ouro__check_tally(const ouro__profile *profile, ouro__measure measure);
-
 /* Write the baseline's file anew. Returns 0, or the status to exit with: the user was told. */
 int ouro__baseline_write(const ouro__check *check);
 

@@ -46,7 +46,8 @@ static void xml(const char *text, FILE *out) {
                          : byte == '&' ? "&amp;"
                          : byte == '"' ? "&quot;"
                                        : NULL;
-    if (length == 0 || byte < ' ' || byte == 127)
+    if (length == 0 || ouro__utf8_is_control(text) || strncmp(text, "\xef\xbf\xbe", 3) == 0 ||
+        strncmp(text, "\xef\xbf\xbf", 3) == 0) /* the last two are no characters of XML */
       fputc('?', out);
     else if (entity)
       fputs(entity, out);

@@ -36,12 +36,12 @@ static void choose(const ouro__profile *profile, size_t *from, size_t *to) {
 static void apply(watch *all, const ouro__pchange *change) {
   ouro__tally *live = &all->live[change->site];
   uint32_t number = all->row_of[change->site];
-  ouro__tally step = {change->live.count - live->count, change->live.bytes - live->bytes};
+  ouro__tally step = {ouro__bounded(change->live.count - live->count),
+                      ouro__bounded(change->live.bytes - live->bytes)};
   *live = change->live;
   if (number == UINT32_MAX) return;
   watched *row = &all->rows[number];
-  row->now.count += step.count;
-  row->now.bytes += step.bytes;
+  ouro__tally_add(&row->now, step);
   if (!row->touched) all->touched[all->touched_count++] = number;
   row->touched = true;
 }
@@ -139,7 +139,8 @@ void ouro__growth_find(ouro__growth *growth, ouro__query *query, const ouro__pro
 }
 
 double ouro__growth_per_minute(const ouro__growth *growth, const ouro__growth_row *row) {
-  return growth->seconds > 0 ? (double)(row->last.bytes - row->first.bytes) / growth->seconds * 60 : 0;
+  double rate = growth->seconds > 0 ? (double)(row->last.bytes - row->first.bytes) / growth->seconds * 60 : 0;
+  return rate < (double)OURO_TALLY_MOST ? rate : (double)OURO_TALLY_MOST;
 }
 
 void ouro__growth_free(ouro__growth *growth) {

@@ -10,18 +10,6 @@
 
 enum { BLAMED = 10 };
 
-ouro__tally ouro__check_tally(const ouro__profile *profile, ouro__measure measure) {
-  ouro__tally sum = {0, 0};
-  const ouro__source source = {.profile = (ouro__profile *)profile};
-  if (measure == OURO_MEASURE_PEAK) return profile->peak;
-  for (size_t i = 0; i < profile->site_count; i++) {
-    ouro__tally tally = ouro__site_tally(&source, i, measure);
-    sum.count += tally.count;
-    sum.bytes += tally.bytes;
-  }
-  return sum;
-}
-
 /* The lines that have most of it. */
 static void blame(const ouro__source *source, ouro__measure measure) {
   ouro__show_words bytes, count;
@@ -61,8 +49,8 @@ static bool bytes_hold(const ouro__source *source, ouro__measure measure, uint64
                        const char *when) {
   ouro__words had, may;
   char process[200];
-  ouro__tally tally = ouro__check_tally(source->profile, measure);
-  if (limit == UINT64_MAX || tally.bytes <= (int64_t)limit) return true;
+  ouro__tally tally = ouro__profile_tally(source->profile, measure);
+  if (tally.bytes <= 0 || (uint64_t)tally.bytes <= limit) return true;
   two_sizes(&had, (uint64_t)tally.bytes, &may, limit);
   ouro__say("%s had %s live %s; %s allows %s", process_words(source->profile, process), had.text, when, option,
             may.text);
@@ -73,8 +61,8 @@ static bool bytes_hold(const ouro__source *source, ouro__measure measure, uint64
 static bool temporary_hold(const ouro__source *source, uint64_t limit) {
   ouro__words had, may;
   char process[200];
-  ouro__tally tally = ouro__check_tally(source->profile, OURO_MEASURE_TEMPORARY);
-  if (limit == UINT64_MAX || tally.count <= (int64_t)limit) return true;
+  ouro__tally tally = ouro__profile_tally(source->profile, OURO_MEASURE_TEMPORARY);
+  if (tally.count <= 0 || (uint64_t)tally.count <= limit) return true;
   ouro__say("%s made %s blocks that it freed at once; --max-temporary allows %s",
             process_words(source->profile, process), ouro__words_count(&had, (uint64_t)tally.count),
             ouro__words_count(&may, limit));

@@ -39,6 +39,16 @@ ouro__tally ouro__site_tally(const ouro__source *source, size_t site, ouro__meas
   return source->profile->sites[site].of[measure_of(source->profile, measure)];
 }
 
+ouro__tally ouro__profile_tally(const ouro__profile *profile, ouro__measure measure) {
+  ouro__tally sum = {0, 0};
+  measure = measure_of(profile, measure);
+  if (measure == OURO_MEASURE_LIVE) return profile->live;
+  if (measure == OURO_MEASURE_PEAK) return profile->peak;
+  if (measure == OURO_MEASURE_TOTAL) return profile->total;
+  for (size_t i = 0; i < profile->site_count; i++) ouro__tally_add(&sum, profile->sites[i].of[measure]);
+  return sum;
+}
+
 /* The tracer gives it for what is live and for the total. What is live at another moment is taken to be made of blocks like those
  * that the site allocates in total, so that the variance goes with the bytes. */
 double ouro__site_variance(const ouro__source *source, size_t site, ouro__measure measure) {
@@ -47,7 +57,8 @@ double ouro__site_variance(const ouro__source *source, size_t site, ouro__measur
   if (measure == OURO_MEASURE_TOTAL) return of->variance;
   if (measure == OURO_MEASURE_LIVE && !source->at) return of->live_variance;
   int64_t total = of->of[OURO_MEASURE_TOTAL].bytes;
-  return total > 0 ? of->variance * ((double)ouro__site_tally(source, site, measure).bytes / (double)total) : 0;
+  int64_t part = ouro__site_tally(source, site, measure).bytes;
+  return part > 0 && part <= total ? of->variance * ((double)part / (double)total) : 0;
 }
 
 /* ---------------------------------------------------------------- keys */
@@ -131,8 +142,7 @@ static void show_largest(ouro__row *row, int64_t bytes, uint32_t stack, uint32_t
 
 static void add_to_row(ouro__row *row, ouro__tally tally, double variance, unsigned side, uint32_t stack,
                        uint32_t place) {
-  row->side[side].count += tally.count;
-  row->side[side].bytes += tally.bytes;
+  ouro__tally_add(&row->side[side], tally);
   row->variance += variance;
   show_largest(row, tally.bytes, stack, place);
 }
@@ -234,9 +244,7 @@ typedef struct stack_sum {
 } stack_sum;
 
 static void add_to_sum(stack_sum *sum, const ouro__source *source, size_t site, ouro__measure measure) {
-  ouro__tally tally = ouro__site_tally(source, site, measure);
-  sum->tally.count += tally.count;
-  sum->tally.bytes += tally.bytes;
+  ouro__tally_add(&sum->tally, ouro__site_tally(source, site, measure));
   sum->variance += ouro__site_variance(source, site, measure);
   sum->any = true;
 }
@@ -281,12 +289,10 @@ void ouro__query_add(ouro__query *query, const ouro__source *source, unsigned si
   for (size_t i = 0; i < source->profile->site_count; i++) {
     ouro__tally tally = ouro__site_tally(source, i, measure);
     if (is_zero(tally)) continue;
-    query->all[side].count += tally.count;
-    query->all[side].bytes += tally.bytes;
+    ouro__tally_add(&query->all[side], tally);
     uint32_t stack = ouro__stack_of_site(it.stack_of, it.profile, i);
     if (!site_passes(&it, i, stack)) continue;
-    query->passed[side].count += tally.count;
-    query->passed[side].bytes += tally.bytes;
+    ouro__tally_add(&query->passed[side], tally);
     query->variance += ouro__site_variance(source, i, measure);
     if (cumulative)
       add_to_sum(&sums[stack], source, i, measure);

@@ -101,6 +101,8 @@ const ouro__place *ouro__row_place(const ouro__query *query, const ouro__row *ro
 
 /* What a site has of a measure. END is LIVE where the program was killed before its end. */
 ouro__tally ouro__site_tally(const ouro__source *source, size_t site, ouro__measure measure);
+/* Of all sites; END as above. */
+ouro__tally ouro__profile_tally(const ouro__profile *profile, ouro__measure measure);
 double ouro__site_variance(const ouro__source *source, size_t site, ouro__measure measure);
 
 /* ---------------------------------------------------------------- filters */

@@ -49,19 +49,10 @@ static void tally_line(const char *name, ouro__tally tally, FILE *out) {
           ouro__show_count(&count, tally.count));
 }
 
-static ouro__tally sum_of(const ouro__profile *profile, ouro__measure measure) {
-  ouro__tally sum = {0, 0};
-  for (size_t i = 0; i < profile->site_count; i++) {
-    sum.count += profile->sites[i].of[measure].count;
-    sum.bytes += profile->sites[i].of[measure].bytes;
-  }
-  return sum;
-}
-
 /* Means nothing where blocks are sampled. */
 static void temporary_line(const ouro__profile *profile, FILE *out) {
   ouro__show_words share;
-  ouro__tally temporary = sum_of(profile, OURO_MEASURE_TEMPORARY);
+  ouro__tally temporary = ouro__profile_tally(profile, OURO_MEASURE_TEMPORARY);
   tally_line("freed at once", temporary, out);
   fprintf(
       out, " (%s)\n",
@@ -72,7 +63,7 @@ static void totals(const ouro__profile *profile, FILE *out) {
   ouro__show_words count;
   ouro__words time;
   if (profile->end_seconds >= 0) {
-    tally_line("live at the end", sum_of(profile, OURO_MEASURE_END), out);
+    tally_line("live at the end", ouro__profile_tally(profile, OURO_MEASURE_END), out);
     fprintf(out, ", after %s\n", ouro__words_seconds(&time, profile->end_seconds));
   }
   tally_line(ouro__show_live(profile), profile->live, out);
@@ -167,16 +158,11 @@ static void head(const ouro__profile *profile, FILE *out) {
   time_line(profile, out);
 }
 
-/* What was live when it ended, or is now. */
-static ouro__tally last_of(const ouro__profile *profile) {
-  return profile->end_seconds >= 0 ? sum_of(profile, OURO_MEASURE_END) : profile->live;
-}
-
 static void process_row(const ouro__profile *profile, FILE *out) {
   ouro__show_words live, peak, total;
   char name[OURO_SHOW_NAME];
   ouro__show_command(profile, name);
-  fprintf(out, " %10d %10s %10s %10s  ", profile->pid, ouro__show_bytes(&live, last_of(profile).bytes),
+  fprintf(out, " %10d %10s %10s %10s  ", profile->pid, ouro__show_bytes(&live, ouro__profile_tally(profile, OURO_MEASURE_END).bytes),
           ouro__show_bytes(&peak, profile->peak.bytes), ouro__show_bytes(&total, profile->total.bytes));
   ouro__show_beginning(name, OURO_SHOW_WIDTH - 46, out);
 }
@@ -188,9 +174,9 @@ static void processes(const ouro__ask *ask, FILE *out) {
   for (size_t i = 0; i < ask->source_count; i++) {
     const ouro__profile *profile = ask->sources[i].profile;
     process_row(profile, out);
-    sum[0].bytes += last_of(profile).bytes;
-    sum[1].bytes += profile->peak.bytes;
-    sum[2].bytes += profile->total.bytes;
+    ouro__tally_add(&sum[0], ouro__profile_tally(profile, OURO_MEASURE_END));
+    ouro__tally_add(&sum[1], profile->peak);
+    ouro__tally_add(&sum[2], profile->total);
   }
   fprintf(out, " %10s %10s %10s %10s\n", "sum", ouro__show_bytes(&live, sum[0].bytes),
           ouro__show_bytes(&peak, sum[1].bytes), ouro__show_bytes(&total, sum[2].bytes));
@@ -295,11 +281,11 @@ static void process_json(ouro__json_out *json, const ouro__profile *profile) {
   ouro__json_word(json, "ended", profile->ended ? "true" : "false");
   ouro__json_word(json, "complete", profile->complete ? "true" : "false");
   ouro__show_tally_json(json, "live", profile->live);
-  if (profile->end_seconds >= 0) ouro__show_tally_json(json, "end", sum_of(profile, OURO_MEASURE_END));
+  if (profile->end_seconds >= 0) ouro__show_tally_json(json, "end", ouro__profile_tally(profile, OURO_MEASURE_END));
   ouro__show_tally_json(json, "peak", profile->peak);
   ouro__show_tally_json(json, "total", profile->total);
   if (profile->mode != OURO_TRACE_SAMPLE) {
-    ouro__show_tally_json(json, "temporary", sum_of(profile, OURO_MEASURE_TEMPORARY));
+    ouro__show_tally_json(json, "temporary", ouro__profile_tally(profile, OURO_MEASURE_TEMPORARY));
   }
   ouro__json_real(json, "peak_seconds", profile->peak_seconds);
   ouro__json_int(json, "lost", (int64_t)profile->lost);

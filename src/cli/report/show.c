@@ -1,9 +1,12 @@
 /* cli/report/show.c - see show.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/report/show.h"
@@ -69,7 +72,7 @@ void ouro__show_fit(const char *name, int width, FILE *out) {
   }
   while (*name) {
     unsigned length = ouro__utf8_length(name);
-    if (length == 0 || (unsigned char)*name < ' ' || *name == 127)
+    if (length == 0 || ouro__utf8_is_control(name))
       fputc('?', out);
     else
       fwrite(name, 1, length, out);
@@ -163,10 +166,19 @@ const char *ouro__show_key(const ouro__query *query, const ouro__row *row, char 
 
 /* ---------------------------------------------------------------- stacks */
 
+/* A recording may name anything: a pipe to wait for, a device without an end. */
+static FILE *open_regular(const char *path) {
+  struct stat status;
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  FILE *file = fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? fdopen(fd, "r") : NULL;
+  if (fd >= 0 && !file) close(fd);
+  return file;
+}
+
 /* Line `number` of a file without the blanks around it; "" where it cannot be read. */
 static const char *source_line(const char *path, uint32_t number, char line[256]) {
   line[0] = 0;
-  FILE *file = number ? fopen(path, "re") : NULL;
+  FILE *file = number ? open_regular(path) : NULL;
   if (!file) return line;
   char *text = NULL;
   size_t room = 0;
@@ -267,26 +279,16 @@ void ouro__show_key_json(ouro__json_out *json, const ouro__query *query, const o
 
 /* ---------------------------------------------------------------- CSV */
 
-void ouro__show_csv_field(const char *text, FILE *out) {
-  bool quoted = text[strcspn(text, "\",\r\n")] != 0;
-  if (quoted) fputc('"', out);
-  for (; *text; text++) {
-    if (*text == '"') fputc('"', out);
-    fputc(*text, out);
-  }
-  if (quoted) fputc('"', out);
-}
-
 void ouro__show_key_csv(const ouro__query *query, const ouro__row *row, FILE *out) {
   char name[OURO_SHOW_NAME];
   ouro__place place = key_fields(query, row);
   ouro__place_text(name, sizeof name, ouro__row_place(query, row), false);
-  ouro__show_csv_field(name, out);
+  ouro__csv_field(name, out);
   fputc(',', out);
-  ouro__show_csv_field(place.file, out);
+  ouro__csv_field(place.file, out);
   if (place.line)
     fprintf(out, ",%" PRIu32 ",", place.line);
   else
     fputs(",,", out);
-  ouro__show_csv_field(place.function, out);
+  ouro__csv_field(place.function, out);
 }

@@ -45,7 +45,6 @@ void ouro__show_stack_json(ouro__json_out *json, const ouro__stacks *stacks, uin
 /* The same for CSV: "key,file,line,function" and their values, without an end of line. */
 void ouro__show_key_csv(const ouro__query *query, const ouro__row *row, FILE *out);
 #define OURO_SHOW_KEY_CSV "key,file,line,function"
-void ouro__show_csv_field(const char *text, FILE *out);
 
 /* What is live, in words: "live now"; and what was asked for: "live at snapshot 3, after 12.0 s". */
 enum { OURO_SHOW_MEASURE = 96 };

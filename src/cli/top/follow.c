@@ -170,7 +170,7 @@ static uint64_t heap_held(const ouro__follow *follow) {
   const char *slash = strrchr(follow->path, '/');
   snprintf(path, sizeof path, "%.*s%ld.stat", slash ? (int)(slash + 1 - follow->path) : 0, follow->path,
            (long)follow->area.page.pid);
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  int fd = ouro__run_file_open(path, O_RDONLY);
   bool there = ouro__page_read(fd, &page);
   if (fd >= 0) close(fd);
   return there ? page.counters.held + page.library_held : 0;
@@ -247,7 +247,7 @@ static void follow_exec(ouro__follow *follow) {
   unsigned number = 0;
   sscanf(follow->path + folder, "%*u-%u.trace", &number);
   snprintf(next, sizeof next, "%.*s%ld-%u.trace", folder, follow->path, (long)follow->area.page.pid, number + 1);
-  int fd = open(next, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  int fd = ouro__run_file_open(next, O_RDONLY);
   ouro__area area;
   if (fd < 0 || strlen(next) >= PATH_MAX || !ouro__area_open(&area, fd)) return;
   ouro__area_close(&follow->area);
@@ -327,7 +327,7 @@ bool ouro__follow_move(ouro__follow *follow, int by) {
  * */
 static bool open_area(ouro__follow *follow, const char *path) {
   size_t length = strlen(path);
-  int fd = length > 6 && strcmp(path + length - 6, ".trace") == 0 ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+  int fd = length > 6 && strcmp(path + length - 6, ".trace") == 0 ? ouro__run_file_open(path, O_RDONLY) : -1;
   if (fd < 0 || !ouro__area_open(&follow->area, fd)) return false;
   if (!is_running(follow)) {
     ouro__area_close(&follow->area);

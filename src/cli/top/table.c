@@ -72,6 +72,8 @@ static void find_rows(ouro__table *table, const ouro__follow *follow) {
 
 /* ---------------------------------------------------------------- adding up */
 
+static void add(int64_t *sum, int64_t number) { *sum = ouro__bounded(*sum + ouro__bounded(number)); }
+
 static void add_sites(ouro__table *table, const ouro__follow *follow) {
   const ouro__profile *profile = follow->profile;
   bool earlier = follow->now != NULL;
@@ -79,10 +81,10 @@ static void add_sites(ouro__table *table, const ouro__follow *follow) {
   for (size_t i = 0; i < profile->site_count; i++) {
     ouro__tally live = earlier ? follow->now[i] : profile->sites[i].of[measure];
     int64_t *values = table->lines[table->row_of[i]].values;
-    values[LIVE] += live.bytes;
-    values[BLOCKS] += live.count;
-    if (follow->before) values[CHANGE] += live.bytes - (i < follow->before_count ? follow->before[i].bytes : 0);
-    if (!earlier) values[TOTAL] += profile->sites[i].of[OURO_MEASURE_TOTAL].bytes;
+    add(&values[LIVE], live.bytes);
+    add(&values[BLOCKS], live.count);
+    if (follow->before) add(&values[CHANGE], live.bytes - (i < follow->before_count ? follow->before[i].bytes : 0));
+    if (!earlier) add(&values[TOTAL], profile->sites[i].of[OURO_MEASURE_TOTAL].bytes);
     table->whole += (double)live.bytes;
   }
   for (size_t i = 0; i < table->query.row_count; i++) table->lines[i].values[SHARE] = table->lines[i].values[LIVE];
@@ -96,10 +98,10 @@ static void add_pins(ouro__table *table, const ouro__profile *profile) {
     if (pin->site >= profile->site_count) continue;
     uint32_t row = table->row_of[pin->site];
     int64_t *values = table->lines[row].values;
-    values[KEPT] += (int64_t)pin->kept;
-    values[SOLE] += (int64_t)pin->sole;
-    values[USED] += (int64_t)pin->bytes;
-    values[PINNING] += pin->blocks;
+    add(&values[KEPT], (int64_t)pin->kept);
+    add(&values[SOLE], (int64_t)pin->sole);
+    add(&values[USED], (int64_t)pin->bytes);
+    add(&values[PINNING], pin->blocks);
     if (pin->arena && last[row] != pin->arena) values[ARENAS]++;
     last[row] = pin->arena;
     table->whole += (double)pin->kept;

@@ -52,14 +52,8 @@ static void describe_time(const ouro__view *view, char text[96]) {
 
 static ouro__tally live_of(const ouro__follow *follow) {
   const ouro__profile *profile = follow->profile;
-  ouro__tally sum = {0, 0};
   if (follow->now) return profile->snapshots[follow->moment].live;
-  if (ouro__follow_measure(follow) == OURO_MEASURE_LIVE) return profile->live;
-  for (size_t i = 0; i < profile->site_count; i++) {
-    sum.bytes += profile->sites[i].of[OURO_MEASURE_END].bytes;
-    sum.count += profile->sites[i].of[OURO_MEASURE_END].count;
-  }
-  return sum;
+  return ouro__profile_tally(profile, ouro__follow_measure(follow));
 }
 
 /* The command loses what there is no room for, the rest is short. */
