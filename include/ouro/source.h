@@ -3,7 +3,7 @@
  * A program that is compiled with -DOURO_TRACE (with gcc, clang or another compiler with their extensions) calls the functions below through
  * macros of their own names. Each call has a static record of its file, function and line, and leaves its address to the tracer just before it
  * calls. Without tracing that costs a call of two instructions. The functions themselves stay what they are: (ouro_malloc)(8) and &ouro_malloc
- * avoid the macro.
+ * avoid the macro. The macros are expressions for use inside functions: in C++, the initial value of a global is none.
  *
  *     void *a = ouro_malloc(64);     the site is this line, without a stack
  *

@@ -132,8 +132,7 @@ enum ouro__area_wish {
   OURO_WISH_MODE = 1,       /* start or stop: wish_mode, and, for a start, wish_frames, wish_native and wish_sample */
   OURO_WISH_PINS = 2,       /* write PINS anew */
   OURO_WISH_CLEAR = 4,      /* forget all that was counted */
-  OURO_WISH_RESET_PEAK = 8,
-  OURO_WISH_COLLECT = 16    /* Python: not done from here; reserved */
+  OURO_WISH_RESET_PEAK = 8
 };
 
 typedef struct ouro__area_page {
@@ -164,8 +163,6 @@ typedef struct ouro__area_page {
   _Atomic uint32_t asked, answered;
   _Atomic uint32_t wish, wish_mode, wish_frames, wish_native;
   _Atomic uint64_t wish_sample;
-  _Atomic uint32_t pause_asked;  /* reserved */
-  uint32_t reserved;
   char python[32];               /* "3.11.7"; empty: none */
   char command[1024];            /* arguments, each ended by NUL, cut to fit */
 } ouro__area_page;

@@ -182,8 +182,9 @@ static unsigned gather(ouro__trace_thread *thread, const char *frame, unsigned l
 /* The stack of the last time, of which at most the innermost frame has gone on: its node. 0: it is another. */
 static inline uint32_t same_as_last(ouro__trace_thread *thread, const char *innermost) {
   unsigned depth = thread->py_depth;
+  if (depth == 0) return 0;
   ouro__py_walked *top = &thread->py[depth - 1];
-  if (depth == 0 || innermost != top->frame || ouro__py_code(innermost) != top->code || !same_from(thread, depth - 1, innermost)) return 0;
+  if (innermost != top->frame || ouro__py_code(innermost) != top->code || !same_from(thread, depth - 1, innermost)) return 0;
   uintptr_t at = ouro__py_at(innermost);
   if (OURO_LIKELY(at == top->at)) return top->node;
   if (ouro__py_shown(innermost) != innermost) return 0;

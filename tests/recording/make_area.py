@@ -27,7 +27,7 @@ FIELDS = [('version', 'I'), *((f'entry_{i}', 'I') for i in range(7)), ('pid', 'i
           ('live_bytes', 'Q'), ('peak', 'Q'), ('peak_bytes', 'Q'), ('allocs', 'Q'), ('bytes', 'Q'), ('peak_mark', 'I'), ('lost', 'Q'),
           ('own_bytes', 'Q'), ('started_ns', 'Q'), ('start_realtime_ns', 'Q'), ('peak_ns', 'Q'), ('end_ns', 'Q'),
           ('pins_ns', 'Q'), ('pins_writes', 'I'), ('asked', 'I'), ('answered', 'I'), ('wish', 'I'), ('wish_mode', 'I'),
-          ('wish_frames', 'I'), ('wish_native', 'I'), ('wish_sample', 'Q'), ('pause_asked', 'I'), ('reserved', 'I'),
+          ('wish_frames', 'I'), ('wish_native', 'I'), ('wish_sample', 'Q'),
           ('python', '32s'), ('command', '1024s')]
 
 
