@@ -22,7 +22,7 @@
 #define PAUSE_NS 5000000
 
 static const char help[] =
-    "usage: ouro attach PID [ACTION [OPTIONS]]\n"
+    "usage: ouro attach PID [ACTION [options]]\n"
     "\n"
     "Control the tracing of a process that runs under `ouro run --trace`, as often and from as many terminals as you "
     "like.\n"
@@ -30,16 +30,18 @@ static const char help[] =
     "  status       what is traced, and how much there is so far (the default)\n"
     "  start        begin to trace; what was counted before is forgotten\n"
     "                 --frames N         record at most N frames of each stack, 1 to 256\n"
-    "                 --sample[=SIZE]    sample one in SIZE bytes (default 512k) instead of tracing every allocation\n"
+    "                 --sample           trace a part of the allocations, at next to no cost\n"
+    "                 --sample-bytes SIZE  sample one in SIZE bytes (default 512k)\n"
     "                 --native           in Python programs, record native frames among Python's\n"
     "  stop         end tracing; what was counted can still be read\n"
     "  snapshot     write a recording of what there is now\n"
-    "                 --output FILE      to FILE instead of PROGRAM.PID.at-SECONDS.ouro\n"
+    "                 -o, --output FILE  to FILE instead of PROGRAM.PID.at-SECONDS.ouro\n"
     "                 --force            overwrite it\n"
     "  pins         look anew at which lines keep which memory from the system; then: ouro pins PID\n"
     "  clear        forget what was counted, and go on tracing\n"
     "  reset-peak   let the peak be what is live now\n"
     "\n"
+    "Sizes: 10kB is 10,000 bytes, 10KiB and 10k are 10,240.\n"
     "Exit status: 0; 1 when the process did not answer in time, 2 for wrong usage.\n";
 
 typedef struct attach_state {
@@ -219,16 +221,17 @@ static int snapshot(attach_state *attach) {
 
 /* ---------------------------------------------------------------- arguments */
 
-enum { OPT_FRAMES = 256, OPT_SAMPLE, OPT_NATIVE, OPT_OUTPUT, OPT_FORCE };
+enum { OPT_FRAMES = 256, OPT_SAMPLE, OPT_SAMPLE_BYTES, OPT_NATIVE, OPT_FORCE };
 
 static const struct option start_options[] = {
     {"frames", required_argument, NULL, OPT_FRAMES},
-    {"sample", optional_argument, NULL, OPT_SAMPLE},
+    {"sample", no_argument, NULL, OPT_SAMPLE},
+    {"sample-bytes", required_argument, NULL, OPT_SAMPLE_BYTES},
     {"native", no_argument, NULL, OPT_NATIVE},
     {NULL, 0, NULL, 0},
 };
 static const struct option snapshot_options[] = {
-    {"output", required_argument, NULL, OPT_OUTPUT},
+    {"output", required_argument, NULL, 'o'},
     {"force", no_argument, NULL, OPT_FORCE},
     {NULL, 0, NULL, 0},
 };
@@ -261,17 +264,19 @@ static const struct action *find_action(const char *word) {
 static bool read_option(attach_state *attach, int option) {
   switch (option) {
   case OPT_FRAMES:
-    if (ouro__options_number(optarg, 1, 256, &attach->frames)) return true;
+    if (ouro__number_within(optarg, 1, 256, &attach->frames)) return true;
     ouro__say("--frames takes a number from 1 to 256, not '%s'", optarg);
     return false;
   case OPT_SAMPLE:
+    return attach->sample = true;
+  case OPT_SAMPLE_BYTES:
     attach->sample = true;
-    if (!optarg || ouro__options_size(optarg, &attach->sample_bytes)) return true;
-    ouro__say("--sample takes a size, as in --sample=64k, not '%s'", optarg);
+    if (ouro__size_read(optarg, &attach->sample_bytes) && attach->sample_bytes) return true;
+    ouro__say("--sample-bytes takes a size such as 64k or 1m, not '%s'", optarg);
     return false;
   case OPT_NATIVE:
     return attach->native = true;
-  case OPT_OUTPUT:
+  case 'o':
     attach->output = optarg;
     return true;
   case OPT_FORCE:
@@ -285,10 +290,9 @@ static bool read_option(attach_state *attach, int option) {
 static bool read_options(attach_state *attach, const struct action *action, int argc, char **argv) {
   opterr = 0;
   optind = 0;
-  for (int option; (option = getopt_long(argc, argv, ":", action->options, NULL)) != -1;) {
+  for (int option; (option = getopt_long(argc, argv, action->options == snapshot_options ? ":o:" : ":", action->options, NULL)) != -1;) {
     if (option == '?' || option == ':') {
-      ouro__say("'%s' is no option of ouro attach PID %s, or lacks its value; see ouro attach --help", argv[optind - 1],
-                action->word);
+      ouro__options_unknown("attach", option, argv);
       return false;
     }
     if (!read_option(attach, option)) return false;
@@ -300,7 +304,7 @@ static bool read_options(attach_state *attach, const struct action *action, int 
 
 static bool read_pid(attach_state *attach, const char *text) {
   unsigned number;
-  if (!ouro__options_number(text, 1, INT_MAX, &number)) {
+  if (!ouro__number_within(text, 1, INT_MAX, &number)) {
     ouro__say("'%s' is no process: ouro attach PID [ACTION], with its number", text);
     return false;
   }
@@ -339,7 +343,8 @@ int ouro__cmd_attach(int argc, char **argv) {
     ouro__say("name a process: ouro attach PID [ACTION]; ouro attach --help lists the actions");
     return OURO_EXIT_USAGE;
   }
-  if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0) {
+  for (int i = 0; i < argc; i++) {
+    if (strcmp(argv[i], "--help") != 0 && strcmp(argv[i], "-h") != 0) continue;
     fputs(help, stdout);
     return 0;
   }

@@ -1,8 +1,8 @@
 /* cli/cli.h - the `ouro` command: what its files offer to each other.
  *
  *     main         the first word of the command line, --help, --version; commands.h lists the commands
- *     say          messages, text that is fit for a terminal, the clock
- *     options      the options of `ouro run`
+ *     say          messages, the clock; utf8: text that is fit for a terminal
+ *     arguments    numbers and sizes; options that there are not; options: those of `ouro run`
  *     program      finds a program as execvp will, and says whether the library can be preloaded into it
  *     attach       `ouro attach`
  *     environment  LD_PRELOAD, OURO_CONF and PYTHONMALLOC for the program
@@ -49,7 +49,19 @@ void ouro__harmless(char *text);
 
 uint64_t ouro__now_ns(void);
 
-/* ---------------------------------------------------------------- options */
+/* ---------------------------------------------------------------- arguments */
+
+/* "200MB" (10^6 bytes each), "200MiB" or "200m" (2^20). false: it is no size. */
+bool ouro__size_read(const char *text, uint64_t *bytes);
+
+/* Whole numbers of at most `most`, or of at least `least`. */
+bool ouro__number_read(const char *text, uint64_t most, uint64_t *number);
+bool ouro__number_within(const char *text, unsigned least, unsigned most, unsigned *number);
+
+/* Say what getopt_long, which returned '?' or ':' and was given `argv`, has refused. Returns OURO_EXIT_USAGE. */
+int ouro__options_unknown(const char *command, int result, char **argv);
+
+/* ---------------------------------------------------------------- options of `ouro run` */
 
 typedef struct ouro__run_options {
   const char *report;  /* NULL: stderr */
@@ -64,12 +76,6 @@ typedef struct ouro__run_options {
   double snapshot_seconds; /* 0: adaptive */
   bool force, json, quiet, live, check, only_program, native;
 } ouro__run_options;
-
-/* "512m" to bytes; false where it is no size, or 0. */
-bool ouro__options_size(const char *text, uint64_t *bytes);
-
-/* A number from `least` to `most`; false where it is none. */
-bool ouro__options_number(const char *text, unsigned least, unsigned most, unsigned *number);
 
 /* Read the arguments after "run". Returns -1 to go on, or the status to exit with: the user was told why, or was helped. */
 int ouro__options_read(ouro__run_options *options, int argc, char **argv);

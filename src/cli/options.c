@@ -1,7 +1,5 @@
 /* cli/options.c - the options of `ouro run`: each wrong one gets a line that says what would be right. */
 #define _GNU_SOURCE
-#include <ctype.h>
-#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,17 +17,16 @@ static const char help[] =
     "  --format FORMAT    text (the default) or json\n"
     "  --quiet            no report\n"
     "  --live             a line on the state of the heap every second, on stderr\n"
-    "  --heap-limit SIZE  let each process's heap hold at most SIZE bytes (k, m, g: 1024 and its powers); an\n"
-    "                     allocation beyond it fails\n"
+    "  --heap-limit SIZE  let each process's heap hold at most SIZE bytes; an allocation beyond it fails\n"
     "  --check            find double frees, writes after free and overruns; slower\n"
     "  --no-children      report on PROGRAM alone, not on the programs that it starts\n"
     "  --conf STRING      add STRING to OURO_CONF, such as decay:0,huge_pages:no\n"
-    "  --help             this text\n"
+    "  -h, --help         this text\n"
     "\n"
     "Tracing finds the lines that hold the memory:\n"
     "  --trace[=MODE]     record which lines allocate what. MODE is exact (the default), sample (a part of the\n"
     "                     allocations, at next to no cost), or later (when `ouro attach PID start` asks for it)\n"
-    "  --output FILE      record to FILE instead of PROGRAM.PID.ouro; other processes get files of their own beside "
+    "  -o, --output FILE  record to FILE instead of PROGRAM.PID.ouro; other processes get files of their own beside "
     "it\n"
     "  --frames N         record at most N frames of each stack, 1 to 256\n"
     "  --native           in Python programs, record native frames among Python's\n"
@@ -39,6 +36,7 @@ static const char help[] =
     "\n"
     "Signal: SIGUSR2 to ouro, or to a process that leaves that signal alone, writes a report while it runs; to ouro,\n"
     "it takes a snapshot as well.\n"
+    "Sizes: 10kB is 10,000 bytes, 10KiB and 10k are 10,240.\n"
     "Exit status: PROGRAM's; 2 for wrong usage, 125 when ouro fails, 126 when PROGRAM cannot be run, 127 when it is\n"
     "not found.\n";
 
@@ -53,8 +51,7 @@ enum {
   OPT_NO_CHILDREN,
   OPT_CONF,
   OPT_TRACE,
-  OPT_OUTPUT, /* this and those below are for --trace alone */
-  OPT_FRAMES,
+  OPT_FRAMES, /* this and those below are for --trace alone, as -o is */
   OPT_NATIVE,
   OPT_SAMPLE_BYTES,
   OPT_TEMPORARY,
@@ -72,7 +69,7 @@ static const struct option table[] = {
     {"no-children", no_argument, NULL, OPT_NO_CHILDREN},
     {"conf", required_argument, NULL, OPT_CONF},
     {"trace", optional_argument, NULL, OPT_TRACE},
-    {"output", required_argument, NULL, OPT_OUTPUT},
+    {"output", required_argument, NULL, 'o'},
     {"frames", required_argument, NULL, OPT_FRAMES},
     {"native", no_argument, NULL, OPT_NATIVE},
     {"sample-bytes", required_argument, NULL, OPT_SAMPLE_BYTES},
@@ -83,44 +80,6 @@ static const struct option table[] = {
 };
 
 static int usage(void) { return OURO_EXIT_USAGE; }
-
-bool ouro__options_size(const char *text, uint64_t *bytes) {
-  char *end;
-  if (!isdigit((unsigned char)*text)) return false;
-  errno = 0;
-  unsigned long long number = strtoull(text, &end, 10);
-  unsigned shift = 0;
-  switch (tolower((unsigned char)*end)) {
-  case 'k':
-    shift = 10;
-    break;
-  case 'm':
-    shift = 20;
-    break;
-  case 'g':
-    shift = 30;
-    break;
-  case 't':
-    shift = 40;
-    break;
-  default:
-    break;
-  }
-  if (shift) end++;
-  if (errno || *end || number == 0 || number > UINT64_MAX >> 1 >> shift) return false;
-  *bytes = (uint64_t)number << shift;
-  return true;
-}
-
-bool ouro__options_number(const char *text, unsigned least, unsigned most, unsigned *number) {
-  char *end;
-  if (!isdigit((unsigned char)*text)) return false;
-  errno = 0;
-  unsigned long value = strtoul(text, &end, 10);
-  if (errno || *end || value < least || value > most) return false;
-  *number = (unsigned)value;
-  return true;
-}
 
 /* A word that the preload library would silently ignore is most likely a slip. */
 static bool known_word(const char *word, size_t length) {
@@ -185,7 +144,7 @@ static int read_snapshots(ouro__run_options *options, const char *text) {
 
 static int read_temporary(ouro__run_options *options, const char *text) {
   unsigned number;
-  if (!ouro__options_number(text, 0, 32, &number)) return wrong("--temporary", "a number from 0 to 32", text);
+  if (!ouro__number_within(text, 0, 32, &number)) return wrong("--temporary", "a number from 0 to 32", text);
   options->temporary = (int)number;
   return -1;
 }
@@ -194,17 +153,17 @@ static int read_trace_option(ouro__run_options *options, int option) {
   switch (option) {
   case OPT_TRACE:
     return read_trace(options, optarg);
-  case OPT_OUTPUT:
+  case 'o':
     options->output = optarg;
     return -1;
   case OPT_FRAMES:
-    return ouro__options_number(optarg, 1, 256, &options->frames) ? -1
+    return ouro__number_within(optarg, 1, 256, &options->frames) ? -1
                                                                   : wrong("--frames", "a number from 1 to 256", optarg);
   case OPT_NATIVE:
     options->native = true;
     return -1;
   case OPT_SAMPLE_BYTES:
-    return ouro__options_size(optarg, &options->sample_bytes)
+    return ouro__size_read(optarg, &options->sample_bytes) && options->sample_bytes
                ? -1
                : wrong("--sample-bytes", "a size such as 64k or 1m", optarg);
   case OPT_TEMPORARY:
@@ -241,7 +200,7 @@ static int read_option(ouro__run_options *options, int option) {
   case OPT_CONF:
     return add_conf(options, optarg);
   case OPT_LIMIT:
-    if (ouro__options_size(optarg, &options->heap_limit)) return -1;
+    if (ouro__size_read(optarg, &options->heap_limit) && options->heap_limit) return -1;
     ouro__say("--heap-limit takes a size such as 512m or 2g, not '%s'", optarg);
     return usage();
   case 'h':
@@ -252,17 +211,6 @@ static int read_option(ouro__run_options *options, int option) {
   default:
     return read_trace_option(options, option);
   }
-}
-
-/* `word` is the argument that getopt has read last; it is not that of a short option. */
-static int unknown_option(int result, const char *word) {
-  char letter[3] = {'-', (char)optopt, 0};
-  if (optopt > 0 && optopt < 256) word = letter;
-  if (result == ':')
-    ouro__say("%s needs a value; ouro run --help lists the options", word);
-  else
-    ouro__say("there is no option %s; ouro run --help lists those that there are", word);
-  return usage();
 }
 
 /* Options that contradict each other, or are for something that was not asked for. */
@@ -292,9 +240,9 @@ int ouro__options_read(ouro__run_options *options, int argc, char **argv) {
   *options = (ouro__run_options){.temporary = -1};
   opterr = 0;
   optind = 0; /* begin anew, and read the "+" below: stop at the program's name */
-  for (int option; (option = getopt_long(argc + 1, argv - 1, "+:h", table, &index)) != -1;) {
-    if (option == '?' || option == ':') return unknown_option(option, argv[optind - 2]);
-    if (option >= OPT_OUTPUT) needs_trace = table[index].name;
+  for (int option; (option = getopt_long(argc + 1, argv - 1, "+:ho:", table, &index)) != -1;) {
+    if (option == '?' || option == ':') return ouro__options_unknown("run", option, argv - 1);
+    if (option >= OPT_FRAMES || option == 'o') needs_trace = option == 'o' ? "output" : table[index].name;
     int result = read_option(options, option);
     if (result >= 0) return result;
   }

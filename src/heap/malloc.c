@@ -104,7 +104,7 @@ static ouro__found find_or_die(const void *block) {
 
 /* Without a cache: straight into the pool of whichever heap has it. */
 bool ouro__put_without_cache(ouro__pool *pool, unsigned index) {
-  ouro_heap *heap = ouro__load_relaxed(&pool->heap);
+  ouro_heap *heap = ouro__load_acquire(&pool->heap);
   ouro__acquire(&heap->lock);
   bool still = ouro__load_relaxed(&pool->heap) == heap; /* else taken over meanwhile */
   bool good = still ? ouro__pool_put(pool, index)
@@ -120,7 +120,8 @@ static bool release(const ouro__found *found) {
     ouro__large_free(pool);
     return true;
   }
-  if (ouro__load_relaxed(&pool->heap)->is_private) return ouro__private_free(pool, found->index);
+  /* Pairs with the release of who takes a pool over: its heap may be younger than the block. */
+  if (ouro__load_acquire(&pool->heap)->is_private) return ouro__private_free(pool, found->index);
   ouro__cache *cache = ouro__checking() ? NULL : ouro__cache_mine();
   if (!cache) return ouro__put_without_cache(pool, found->index);
   ouro__cache_put(cache, pool->class_, found->block);
@@ -141,7 +142,7 @@ static bool checked_release(const ouro__found *found) {
   bool large = ouro__load_relaxed(&found->pool->kind) == OURO_KIND_LARGE;
   if (!large && !ouro__block_is_out(found->pool, found->index)) return false;
   size_t capacity = ouro__block_bytes(found->pool);
-  ouro_heap *heap = ouro__load_relaxed(&found->pool->heap);
+  ouro_heap *heap = ouro__load_acquire(&found->pool->heap);
   if (heap && heap->is_private) { /* it may be destroyed before its blocks leave the queue */
     ouro__check_size(found->block, capacity);
     return release(found);
@@ -205,7 +206,7 @@ bool ouro_owns(const void *address) {
 static void *move(const ouro__found *found, size_t have, size_t size) {
   ouro__pool *pool = found->pool;
   bool large = ouro__load_relaxed(&pool->kind) == OURO_KIND_LARGE;
-  ouro_heap *heap = ouro__load_relaxed(&pool->heap);
+  ouro_heap *heap = ouro__load_acquire(&pool->heap);
   if (heap && !heap->is_private) heap = NULL;
   void *fresh = NULL;
   if (large && size >= have && have >= OURO_MOVE_BYTES && !ouro__checking()) fresh = ouro__large_move(pool, size);

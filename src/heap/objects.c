@@ -124,7 +124,7 @@ bool ouro__object_free_many(size_t unit, const uint64_t *bits) {
   size_t size = pool->size;
   const ouro__heap_hooks *hooks = ouro__load_acquire(&ouro__the_hooks);
   if (OURO_UNLIKELY(hooks != NULL)) tell_freed(hooks, pool, bits);
-  ouro_heap *heap = ouro__load_relaxed(&pool->heap);
+  ouro_heap *heap = ouro__load_acquire(&pool->heap);
   ouro__acquire(&heap->lock);
   bool local = ouro__load_relaxed(&pool->heap) == heap; /* else taken over meanwhile */
   uint64_t twice = mark_all(pool, bits, local, &count);

@@ -59,7 +59,7 @@ static bool is_in_use(const ouro__pool *pool) {
 
 static int visit_pool(ouro__pool *pool, bool wait, int (*fn)(const ouro__pool_view *, void *), void *arg) {
   if (!is_in_use(pool)) return 0;
-  ouro_heap *heap = ouro__load_relaxed(&pool->heap);
+  ouro_heap *heap = ouro__load_acquire(&pool->heap);
   ouro__lock *lock = heap ? &heap->lock : &ouro__large_lock;
   if (!lock_for(lock, wait)) return 0;
   int result = 0;

@@ -111,7 +111,6 @@ static void fill_page(ouro__area_page *page) {
   page->parent = getppid();
   read_command(page);
   ouro__store_relaxed(&page->state, OURO_AREA_RUNNING);
-  ouro__store_release(&page->magic, OURO_AREA_MAGIC);
 }
 
 static bool only_this; /* children of fork are not traced */
@@ -164,7 +163,9 @@ bool ouro__store_start(void) {
   if (!page || !ouro__sites) return undo_start(page);
   ouro__tracing.page = page;
   fill_page(page);
-  return make_first_entries() || undo_start(page);
+  if (!make_first_entries()) return undo_start(page);
+  ouro__store_release(&page->magic, OURO_AREA_MAGIC); /* pairs with the acquire of readers */
+  return true;
 }
 
 /* ---------------------------------------------------------------- entries */

@@ -67,7 +67,7 @@ class CommandLine(common.Case):
     def test_wrong_usage_gets_a_line_that_says_what_would_be_right(self):
         area = self.write(make_area.example())
         for words, says in (
-                ([], 'ouro export FILE|PID --to FORMAT'),
+                ([], 'ouro export --to FORMAT'),
                 ([area], '--to pprof'),
                 ([area, area, '--to', 'csv'], 'name one'),
                 ([area, '--to', 'svg'], 'speedscope'),
@@ -81,8 +81,8 @@ class CommandLine(common.Case):
 
     def test_what_is_no_recording_is_told(self):
         (self.folder / 'text').write_text('hello')
-        self.refused('export', 'text', '--to', 'csv', status=125, says='no recording')
-        self.refused('export', 'none', '--to', 'csv', status=125, says='No such file')
+        self.refused('export', 'text', '--to', 'csv', status=2, says='no recording')
+        self.refused('export', 'none', '--to', 'csv', status=2, says='No such file')
         self.assertFalse((self.folder / 'out').exists())
 
     def test_a_process_is_named_by_its_number(self):

@@ -332,7 +332,7 @@ class Attach(Case):
 
     def test_sampling_is_switched_on_with_its_distance(self):
         process, child = self.start_busy('--trace=later', '--quiet')
-        self.attach_well(child, 'start', '--sample=4k')
+        self.attach_well(child, 'start', '--sample-bytes=4k')
         self.assertIn('sampling', self.attach_well(child))
         self.assertIn('one sample in 4.1 kB', self.attach_well(child))
 

@@ -2,6 +2,8 @@
 
 from common import Case, area_of, live
 
+NOBODY = 5_000_000  # more than a process can have for a number
+
 
 def states(series, **page):
     """Areas of lines that have these bytes, one after the other: {line: [bytes, ...]}."""
@@ -80,8 +82,8 @@ class Growth(Case):
 
 class End(Case):
 
-    def said(self, area):
-        answer = self.asked('leaks', self.write(area))
+    def said(self, area, name='a.area'):
+        answer = self.asked('leaks', self.write(area, name))
         return answer['when'], {row['key']: (row['bytes'], row['blocks']) for row in answer['live']}
 
     def test_what_was_live_when_the_program_began_to_end(self):
@@ -89,10 +91,16 @@ class End(Case):
         self.assertEqual(self.said(area), ('end', {'b.py:1': (90, 9), 'a.py:1': (40, 4)}))
 
     def test_when_it_was_killed(self):
-        area = area_of({('a.py', 1): live(5, 50)}, end_ns=0, state=1)
-        self.assertEqual(self.said(area), ('killed', {'a.py:1': (50, 5)}))
-        out, _ = self.ouro('leaks', 'a.area')
+        area = area_of({('a.py', 1): live(5, 50)}, end_ns=0, state=1, pid=NOBODY)
+        self.assertEqual(self.said(area, f'{NOBODY}.trace'), ('killed', {'a.py:1': (50, 5)}))
+        out, _ = self.ouro('leaks', f'{NOBODY}.trace')
         self.assertIn('live when killed, by line: 50 B in 5 blocks', out)
+
+    def test_of_a_copy_nobody_knows_what_became_of_its_process(self):
+        area = area_of({('a.py', 1): live(5, 50)}, end_ns=0, state=1, pid=NOBODY)
+        self.assertEqual(self.said(area), ('written', {'a.py:1': (50, 5)}))
+        out, _ = self.ouro('leaks', 'a.area')
+        self.assertIn('live when written, by line: 50 B in 5 blocks', out)
 
     def test_stacks(self):
         area = area_of({('a.py', 1): live(5, 50)})

@@ -35,6 +35,63 @@ int main(void) {
 '''
 
 
+# What a program looks like that libouro.a is linked into: its names, and its folders.
+OWN = '''
+#include <stdlib.h>
+#define FUNCTION __attribute__((noinline)) void *
+static FUNCTION record(size_t size) { return malloc(size); }
+FUNCTION ouro__count_given(size_t size) { return record(size); }
+static FUNCTION between(size_t size) { return ouro__count_given(size); }
+FUNCTION ouro_make(size_t size) { return between(size); }
+FUNCTION ouro_call(void *(*function)(void)) { return function(); }
+'''
+USER = '''
+#include <stddef.h>
+void *ouro_make(size_t size), *ouro_call(void *(*function)(void));
+__attribute__((noinline)) void *called(void) { return ouro_make(100); }
+void *kept[2];
+int main(void) {
+  kept[0] = ouro_make(1000);
+  kept[1] = ouro_call(called);
+  return 0;
+}
+'''
+
+
+@unittest.skipUnless(TRACE, 'there is no libouro-trace.so')
+class Own(Case):
+    """The allocator's own functions, where it is a part of the program."""
+
+    def functions(self, *arguments):
+        rows = self.asked('report', 'p.ouro', '--by', 'function', *arguments)['rows']
+        return {row['function']: row['bytes'] for row in rows if row['bytes'] in (100, 1000)}
+
+    def traced(self, debug):
+        folder = self.folder / 'library' / 'trace'
+        folder.mkdir(parents=True)
+        (folder / 'own.c').write_text(OWN)
+        (self.folder / 'p.c').write_text(USER)
+        subprocess.run(['cc', debug, '-O1', '-fno-optimize-sibling-calls', '-o', 'p', 'p.c', 'library/trace/own.c'],
+                       cwd=self.folder, check=True)
+        self.ouro('run', '--trace', '--quiet', '--output', 'p.ouro', '--', './p', env={'OURO_PRELOAD': TRACE})
+
+    def test_are_nobodys_lines(self):
+        self.traced('-g')
+        self.assertEqual(self.functions(), {'main': 1000, 'called': 100})
+        rows = self.asked('report', 'p.ouro', '--by', 'function', '--raw-frames')['rows']
+        self.assertEqual((rows[0]['function'], rows[0]['bytes']), ('record', 1100))
+
+    def test_are_known_by_their_names_where_nothing_else_is_known(self):
+        self.traced('-g0')
+        self.assertEqual(self.functions(), {'main': 1000, 'called': 100})
+
+    def test_in_what_is_exported_too(self):
+        self.traced('-g')
+        out, _ = self.ouro('export', 'p.ouro', '--to', 'collapsed')
+        self.assertRegex(out, r'(?m)main \([^;]*\) 1000$')
+        self.assertRegex(out, r'(?m)called \([^;]*\) 100$')
+
+
 @unittest.skipUnless(TRACE, 'there is no libouro-trace.so')
 class Native(Case):
 

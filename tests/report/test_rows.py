@@ -2,6 +2,8 @@
 
 import csv
 import io
+import os
+import xml.dom.minidom
 
 from common import Area, Case, area_of, live, make_area
 
@@ -163,7 +165,75 @@ class Rows(Case):
         self.assertIn('"a""b,', out)
 
 
+def output_of_all(case, file):
+    """What each command says of the file, in each format."""
+    for command in ('report', 'leaks'):
+        for more in ([], ['--stacks', '9'], ['--format', 'json'], ['--format', 'csv']):
+            yield case.ouro(command, file, *more)[0]
+    for by in ('function', 'type', 'thread', 'stack'):
+        yield case.ouro('report', file, '--by', by)[0]
+    yield case.ouro('tree', file)[0]
+    yield case.ouro('tree', file, '--share', '0', '--inverted')[0]
+    yield case.ouro('flame', file)[0]
+    for form in ('speedscope', 'collapsed', 'json', 'csv'):
+        yield case.ouro('export', file, '--to', form)[0]
+    yield case.ouro('top', '--once', file)[0]
+
+
+class Hostile(Case):
+    """Names and numbers that somebody made up."""
+
+    def test_no_name_steers_the_terminal(self):
+        evil = b'\x1b[2J\x07\x7f\xc2\x9b31m\x9b\xff'
+        area = Area(command=b'python3\0' + evil + b'\0', python=evil)
+        area.add(make_area.THREADS, 1, evil)
+        area.site(area.stack(area.python(evil + b'.py', evil, 1), area.source(evil + b'.c', evil, 2)), type_=evil, **live(1, 10))
+        for out in output_of_all(self, self.write(area)):
+            self.assertNotRegex(out, '[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\udc80-\udcff]')
+
+    def test_a_graph_is_xml_whatever_the_names(self):
+        area = area_of({(b'<&">\x1b\xef\xbf\xbf.py', 1): live(1, 10)})
+        out, _ = self.ouro('flame', self.write(area))
+        self.assertIn('&lt;&amp;', ''.join(out.splitlines()))
+        xml.dom.minidom.parseString(out)
+
+    def test_absurd_numbers(self):
+        most = {'allocs': (2**64 - 1, 2**63 - 1), 'live': (2**63, 2**63 - 1), 'temporary': (2**64 - 1, 2**64 - 1)}
+        area = Area(mode=make_area.EXACT)
+        area.add(make_area.PINS, 2**64 - 1, 1, *[2**32 - 1], *3 * [2**64 - 1], *4 * [2**32 - 1])
+        for line in range(1, 4):
+            area.site(area.stack(area.python('a.py', 'f', line)), variance=1e308, live_variance=float('inf'), **most)
+        area.page |= dict.fromkeys(('live', 'live_bytes', 'peak', 'peak_bytes', 'allocs', 'bytes', 'peak_ns', 'end_ns'), 2**64 - 1)
+        self.assertTrue(all(output_of_all(self, self.write(area))))
+
+    def test_a_stack_without_an_end(self):
+        area, node = Area(), 0
+        frames = [area.python('a.py', 'f', line) for line in (1, 2)]
+        for step in range(100_000):
+            node = area.add(make_area.NODES, node, frames[step % 2])
+            if step % 1000 == 0:
+                area.site(node, **live(1, 10))
+        self.assertTrue(all(output_of_all(self, self.write(area))))
+
+    def test_a_pipe_for_a_line_of_source(self):
+        os.mkfifo(self.folder / 'a.py')
+        out, _ = self.ouro('report', self.write(area_of({('a.py', 1): live(1, 10)})), '--stacks', '1')
+        self.assertIn('a.py:1  f\n', out)
+
+
 class Text(Case):
+
+    def test_a_peak_that_is_not_over_is_what_is_live(self):
+        area = area_of({('a.py', 1): live(5, 500) | {'peak': (1, 100)}}, end_ns=0)
+        file = self.write(area)
+        self.assertIn(' at the peak            500 B in 5 blocks', self.ouro('report', file)[0])
+        self.assertEqual(self.rows('report', file, '--measure', 'peak'), {'a.py:1': (500, 5)})
+
+    def test_a_sample_says_nothing_of_blocks_freed_at_once(self):
+        area = Area(mode=make_area.SAMPLE, sample_bytes=1000)
+        area.site(area.stack(area.python('a.py', 'f', 1)), **live(1, 1000))
+        self.assertNotIn('freed at once', self.ouro('report', self.write(area))[0])
+        self.assertNotIn('temporary', self.asked('report', 'a.area')['processes'][0])
 
     def test_a_line_for_each_total(self):
         area = program()

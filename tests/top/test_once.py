@@ -112,10 +112,10 @@ class Usage(world.World):
                 self.refused('top', *words, says=says)
 
     def test_a_process_that_is_not_traced(self):
-        self.refused('top', '--once', self.process.pid, status=125, says='ouro run --trace')
+        self.refused('top', '--once', self.process.pid, status=2, says='ouro run --trace')
 
     def test_a_file_that_is_none(self):
-        self.refused('top', '--once', 'none.ouro', status=125, says='No such file')
+        self.refused('top', '--once', 'none.ouro', status=2, says='No such file')
 
     def test_output_that_fails_is_told(self):
         self.show(self.sized(1))

@@ -201,6 +201,77 @@ int main(void) {
 }
 '''
 
+SWITCHER = r'''
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "trace/table.h"
+enum { SLOTS = 256, WORKERS = 6 };
+static _Atomic(void *) shared[SLOTS];
+static _Atomic int enough;
+static unsigned next(unsigned *state) { return *state = *state * 1664525u + 1013904223u, *state >> 8; }
+static void *work(void *arg) {
+  unsigned state = (unsigned)(size_t)arg;
+  while (!enough) {
+    size_t size = next(&state) % 100 ? next(&state) % 3000 : next(&state) % 400000;
+    void *block;
+    switch (next(&state) % 5) {
+      case 0: block = calloc(1, size); break;
+      case 1: block = aligned_alloc(64, size); break;
+      case 2: block = realloc(malloc(size / 2), size + 1); break;
+      default: block = malloc(size); break;
+    }
+    void *old = atomic_exchange(&shared[next(&state) % SLOTS], block);
+    if (next(&state) % 4 == 0 && old) old = realloc(old, next(&state) % 5000 + 1);
+    free(old);
+  }
+  return NULL;
+}
+int main(int count, char **words) {
+  const ouro__trace_table *(*get)(void);
+  void *address = dlsym(RTLD_DEFAULT, OURO_PRELOAD_TRACE);
+  pthread_t threads[WORKERS];
+  (void)words;
+  if (count > 1 || !address) { puts("done"); return 0; } /* not traced */
+  memcpy(&get, &address, sizeof get);
+  const ouro__trace_table *trace = get();
+  ouro_trace_options options = OURO_TRACE_OPTIONS_INIT;
+  ouro_trace_totals totals = {.struct_size = sizeof totals};
+  trace->stop();
+  for (size_t i = 0; i < WORKERS; i++) pthread_create(&threads[i], NULL, work, (void *)(i + 1));
+  for (unsigned round = 0; round < 200; round++) {
+    options.mode = round % 2 ? OURO_TRACE_SAMPLE : OURO_TRACE_EXACT;
+    options.sample_bytes = 1 + round * 37;
+    options.frames = 1 + round % 20;
+    if (trace->start(&options)) return 3;
+    usleep(500);
+    if (round % 3 == 0) trace->clear();
+    if (round % 5 == 0) trace->reset_peak();
+    if (round != 199) trace->stop();
+  }
+  usleep(20000);
+  enough = 1;
+  for (int i = 0; i < WORKERS; i++) pthread_join(threads[i], NULL);
+  for (int i = 0; i < SLOTS; i++) free(atomic_exchange(&shared[i], NULL));
+  trace->get_totals(&totals);
+  /* The last session is of samples; of the program's own, nothing is left but what the C library keeps. */
+  if (totals.live_bytes > 100000) { printf("live %llu\n", (unsigned long long)totals.live_bytes); return 4; }
+  trace->stop();
+  options.mode = OURO_TRACE_EXACT;
+  trace->start(&options);
+  for (int i = 0; i < 1000; i++) free(realloc(malloc((size_t)i), (size_t)i * 3 + 1));
+  trace->get_totals(&totals);
+  if (totals.live_blocks || totals.live_bytes || totals.allocated_blocks < 2000) return 5;
+  puts("done");
+  return 0;
+}
+'''
+
 PLUGIN = r'''
 #include <stdlib.h>
 #include <string.h>
@@ -271,6 +342,15 @@ def case_errno_stays_as_it_is(folder):
 
 def case_all_descriptors_closed_and_none_left_open(folder):
     same_in_every_mode(folder, [build(folder, 'closer.c', CLOSER)])
+
+
+def case_switched_on_and_off_by_the_program(folder):
+    program = build(folder, 'switcher.c', SWITCHER, '-pthread', '-ldl', f'-I{HERE.parents[1] / "include"}', f'-I{HERE.parents[1] / "src"}')
+    for _ in range(5):
+        for mode in ('trace:exact', 'trace:later', 'trace:sample,sample:3000'):
+            result = run([program], environment(mode))
+            if result.returncode or result.stdout != b'done\n':
+                raise AssertionError(f'{mode}: status {result.returncode}, {result.stdout!r}, {result.stderr[-300:]!r}')
 
 
 def case_libraries_that_come_and_go(folder):

@@ -16,7 +16,7 @@
 #include "cli/report/query.h"
 
 static const char help[] =
-    "usage: ouro export FILE|PID --to FORMAT [-o OUT] [options]\n"
+    "usage: ouro export [options] --to FORMAT FILE|PID\n"
     "\n"
     "Write what a recording, or a process that is traced just now, has in a format of other tools.\n"
     "\n"
@@ -30,7 +30,9 @@ static const char help[] =
     "  --measure MEASURE  live, peak, total, temporary, or end, when the program began to end. The default is end for "
     "one\n"
     "                     that has ended, otherwise live; json and csv have all of them\n"
-    "  --help             this text\n";
+    "  -h, --help         this text\n"
+    "\n"
+    "Exit status: 0; 2 for wrong usage or a file that cannot be read, 125 when it cannot be written.\n";
 
 typedef bool (*writer)(const ouro__profile *profile, ouro__measure measure, FILE *out);
 
@@ -97,18 +99,15 @@ static int read_option(request *asked, int option) {
   case 'o':
     asked->path = strcmp(optarg, "-") == 0 ? NULL : optarg;
     return -1;
-  case 'h':
+  default:
     fputs(help, stdout);
     return 0;
-  default:
-    ouro__say("that option is wrong or wants a value; ouro export --help lists those that there are");
-    return OURO_EXIT_USAGE;
   }
 }
 
 static int check(const request *asked, int words) {
   if (words != 1)
-    ouro__say("name one recording or process: ouro export FILE|PID --to FORMAT [-o OUT]");
+    ouro__say("name one recording or process: ouro export --to FORMAT [-o OUT] FILE|PID");
   else if (!asked->to)
     ouro__say("say which format: --to pprof, speedscope, collapsed, json or csv");
   else if (asked->measured && asked->to->all_measures)
@@ -126,8 +125,9 @@ static int check(const request *asked, int words) {
 static int read_request(request *asked, int argc, char **argv) {
   opterr = 0;
   optind = 0;
-  for (int option; (option = getopt_long(argc + 1, argv - 1, "o:h", table, NULL)) != -1;) {
-    int status = read_option(asked, option);
+  for (int option; (option = getopt_long(argc + 1, argv - 1, ":o:h", table, NULL)) != -1;) {
+    bool unknown = option == '?' || option == ':';
+    int status = unknown ? ouro__options_unknown("export", option, argv - 1) : read_option(asked, option);
     if (status >= 0) return status;
   }
   asked->source = argv[optind - 1];
@@ -194,7 +194,7 @@ int ouro__cmd_export(int argc, char **argv) {
   if (status < 0) status = check_file(&asked);
   if (status >= 0) return status;
   ouro__profile *profile = ouro__profile_load(asked.source, false);
-  if (!profile) return OURO_EXIT_FAILED;
+  if (!profile) return OURO_EXIT_USAGE;
   choose_measure(&asked, profile);
   status = write_out(&asked, profile);
   ouro__profile_free(profile);

@@ -83,12 +83,14 @@ static const char *word_of(unsigned command) {
   return words[__builtin_ctz(command)];
 }
 
+static const char *short_of(int option) { return option == OPT_OUTPUT ? "-o, " : option == 'h' ? "-h, " : ""; }
+
 static int help(const ouro__ask_about *about) {
   puts(about->help);
   for (size_t i = 0; i < ENTRIES; i++) {
     if (!(table[i].commands & about->command)) continue;
     char name[40];
-    snprintf(name, sizeof name, "%s--%s %s", table[i].option == OPT_OUTPUT ? "-o, " : "", table[i].name,
+    snprintf(name, sizeof name, "%s--%s %s", short_of(table[i].option), table[i].name,
              table[i].value ? table[i].value : "");
     printf("  %-20s  %s\n", name, table[i].help);
   }
@@ -242,17 +244,6 @@ static void options_for(unsigned command, struct option *options) {
   options[count] = (struct option){0};
 }
 
-/* `word` is the argument that getopt has read last. */
-static int unknown_option(const ouro__ask_about *about, int result, const char *word) {
-  char letter[3] = {'-', (char)optopt, 0};
-  if (optopt > 0 && optopt < 256) word = letter;
-  if (result == ':')
-    ouro__say("%s needs a value; ouro %s --help lists the options", word, word_of(about->command));
-  else
-    ouro__say("there is no option %s; ouro %s --help lists those that there are", word, word_of(about->command));
-  return OURO_EXIT_USAGE;
-}
-
 static int check(const ouro__ask *ask, const ouro__ask_about *about, unsigned names) {
   if (names < about->least || names > about->most) {
     const char *what = about->most == 1   ? "one recording or process"
@@ -272,11 +263,15 @@ static int check(const ouro__ask *ask, const ouro__ask_about *about, unsigned na
   return -1;
 }
 
-static int load(ouro__ask *ask, char **names, unsigned count) {
+static int load(ouro__ask *ask, unsigned command, char **names, unsigned count) {
   ask->sources = ouro__zeroed_or_end(count, sizeof *ask->sources);
   for (unsigned i = 0; i < count; i++) {
     ouro__source *source = &ask->sources[ask->source_count++];
     if (!ouro__source_load(source, names[i])) return OURO_EXIT_USAGE;
+    if (source->at && command & (OURO_ASK_PINS | OURO_ASK_LEAKS)) {
+      ouro__say("ouro %s looks at all of a recording: leave out the snapshot in %s", word_of(command), names[i]);
+      return OURO_EXIT_USAGE;
+    }
     if (ask->snapshot && source->at) {
       ouro__say("%s names a snapshot already: leave out --snapshot", names[i]);
       return OURO_EXIT_USAGE;
@@ -307,14 +302,14 @@ static int read_all(ouro__ask *ask, const ouro__ask_about *about, int argc, char
   optind = 0; /* begin anew */
   const char *letters = about->command == OURO_ASK_FLAME ? ":ho:" : ":h";
   for (int option; (option = getopt_long(argc + 1, argv - 1, letters, options, NULL)) != -1;) {
-    int result = option == '?' || option == ':' ? unknown_option(about, option, argv[optind - 2])
+    int result = option == '?' || option == ':' ? ouro__options_unknown(word_of(about->command), option, argv - 1)
                                                 : read_option(ask, option, about);
     if (result >= 0) return result;
   }
   if (ask->limit == 0) ask->limit = ask->format == OURO_FORMAT_TEXT ? 10 : SIZE_MAX;
   unsigned names = (unsigned)(argc + 1 - optind);
   int result = check(ask, about, names);
-  if (result < 0) result = load(ask, argv - 1 + optind, names);
+  if (result < 0) result = load(ask, about->command, argv - 1 + optind, names);
   if (result < 0) choose_measure(ask);
   return result;
 }

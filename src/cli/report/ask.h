@@ -51,10 +51,4 @@ bool ouro__source_choose(ouro__source *source, const char *which);
 bool ouro__source_choose_number(ouro__source *source, size_t number);
 void ouro__source_free(ouro__source *source);
 
-/* "200MB" (10^6 bytes each), "200MiB" or "200m" (2^20). false: it is no size. */
-bool ouro__size_read(const char *text, uint64_t *bytes);
-
-/* Whole numbers of at most `most`. */
-bool ouro__number_read(const char *text, uint64_t most, uint64_t *number);
-
 #endif

@@ -21,7 +21,7 @@
 #include "cli/report/show.h"
 
 static const char help[] =
-    "usage: ouro check LIMITS... [--] PROGRAM [ARGUMENTS...]\n"
+    "usage: ouro check [options] [--] PROGRAM [ARGUMENTS...]\n"
     "\n"
     "Run PROGRAM with every allocation traced, and judge its memory: each process by itself, children included.\n"
     "\n"
@@ -32,7 +32,7 @@ static const char help[] =
     "  --baseline FILE          peak and live at exit no larger than FILE has them\n"
     "  --update-baseline        write FILE from this run, and judge by the other limits alone\n"
     "  --tolerance PERCENT      how much more than the baseline is allowed (10)\n"
-    "  --help                   this text\n"
+    "  -h, --help               this text\n"
     "\n"
     "Sizes: 10MB is 10,000,000 bytes, 10MiB and 10m are 10,485,760.\n"
     "Exit status: PROGRAM's, where it fails; 1 where a limit is broken, and stderr says which lines are to blame; 0 "
@@ -98,14 +98,6 @@ static int read_option(ouro__check *check, int option) {
   }
 }
 
-static int unknown_option(int result, const char *word) {
-  if (result == ':')
-    ouro__say("%s needs a value; ouro check --help lists the options", word);
-  else
-    ouro__say("there is no option %s; ouro check --help lists those that there are", word);
-  return OURO_EXIT_USAGE;
-}
-
 static int consider(const ouro__check *check) {
   bool limited = check->no_growth || check->baseline || check->peak != UINT64_MAX || check->live != UINT64_MAX ||
                  check->temporary != UINT64_MAX;
@@ -128,7 +120,7 @@ static int read_options(ouro__check *check, int argc, char **argv) {
   optind = 0; /* begin anew, and read the "+" below: stop at the program's name */
   for (int option; (option = getopt_long(argc + 1, argv - 1, "+:h", table, NULL)) != -1;) {
     bool unknown = option == '?' || option == ':';
-    int result = unknown ? unknown_option(option, argv[optind - 2]) : read_option(check, option);
+    int result = unknown ? ouro__options_unknown("check", option, argv - 1) : read_option(check, option);
     if (result >= 0) return result;
   }
   check->command = argv - 1 + optind;

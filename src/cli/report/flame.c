@@ -33,13 +33,16 @@ typedef struct graph {
   const ouro__calls *calls;
   FILE *out;
   unsigned depth;
+  char name[OURO_SHOW_NAME]; /* of the rectangle that is drawn; not on the stack, which goes as deep as the graph */
 } graph;
 
 /* ---------------------------------------------------------------- text in XML */
 
-static void xml(const char *text, FILE *out) {
-  while (*text) {
+/* At most `most` bytes of the text, and no part of a character. */
+static void xml(const char *text, size_t most, FILE *out) {
+  while (*text && most > 0) {
     unsigned length = ouro__utf8_length(text);
+    if (length > most) break;
     unsigned char byte = (unsigned char)*text;
     const char *entity = byte == '<'   ? "&lt;"
                          : byte == '>' ? "&gt;"
@@ -54,25 +57,18 @@ static void xml(const char *text, FILE *out) {
     else
       fwrite(text, 1, length, out);
     text += length ? length : 1;
+    most -= length ? length : 1;
   }
-}
-
-/* At most `most` bytes of the text, and no part of a character. */
-static void cut(char *text, size_t most) {
-  if (strlen(text) <= most) return;
-  while (most > 0 && ((unsigned char)text[most] & 0xc0) == 0x80) most--;
-  text[most] = 0;
 }
 
 /* "function (file.py:12)" */
 static void name_of(const ouro__place *place, char name[OURO_SHOW_NAME]) {
-  char where[OURO_SHOW_NAME - NAME_MOST - 8];
+  char where[3 * NAME_MOST];
   ouro__place_text(where, sizeof where, place, true);
   if (*place->file && place->line && *place->function)
     snprintf(name, OURO_SHOW_NAME, "%.*s (%s)", NAME_MOST, place->function, where);
   else
     snprintf(name, OURO_SHOW_NAME, "%s", where);
-  cut(name, 2 * NAME_MOST);
 }
 
 /* ---------------------------------------------------------------- rectangles */
@@ -91,21 +87,16 @@ static void colour(const ouro__place *place, const char *name, char text[16]) {
 static void rectangle(const graph *it, double x, double width, unsigned row, const char *name, const char *fill,
                       ouro__tally tally) {
   ouro__show_words bytes, count, share;
-  char label[OURO_SHOW_NAME];
   double y = TOP + (double)row * ROW, pixels = width * WIDTH;
   fprintf(it->out, "<g data-x=\"%.6f\" data-w=\"%.6f\"><title>", x, width);
-  xml(name, it->out);
+  xml(name, 2 * NAME_MOST, it->out);
   fprintf(it->out, "\n%s, %s, %s blocks</title>", ouro__show_bytes(&bytes, tally.bytes),
           ouro__show_share(&share, (double)tally.bytes, (double)it->calls->total[0].bytes),
           ouro__show_count(&count, tally.count));
   fprintf(it->out, "<rect x=\"%.1f\" y=\"%.0f\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>", x * WIDTH, y, pixels,
           ROW - 1, fill);
   fprintf(it->out, "<text x=\"%.1f\" y=\"%.0f\">", x * WIDTH + 3, y + ROW - 5);
-  if (pixels > 4 * LETTER) {
-    snprintf(label, sizeof label, "%s", name);
-    cut(label, (size_t)((pixels - 6) / LETTER));
-    xml(label, it->out);
-  }
+  if (pixels > 4 * LETTER) xml(name, (size_t)((pixels - 6) / LETTER), it->out);
   fputs("</text></g>\n", it->out);
 }
 
@@ -114,12 +105,12 @@ static void draw(graph *it, uint32_t stack, double x, unsigned row) {
   const uint32_t *children = ouro__calls_children(it->calls, stack, &count);
   double all = (double)it->calls->total[0].bytes;
   for (size_t i = 0; i < count; i++) {
-    char name[OURO_SHOW_NAME], fill[16];
+    char fill[16];
     const ouro__place *place = ouro__stack_place(&it->calls->stacks, children[i]);
     double width = (double)it->calls->total[children[i]].bytes / all;
-    name_of(place, name);
-    colour(place, name, fill);
-    rectangle(it, x, width, row, name, fill, it->calls->total[children[i]]);
+    name_of(place, it->name);
+    colour(place, it->name, fill);
+    rectangle(it, x, width, row, it->name, fill, it->calls->total[children[i]]);
     draw(it, children[i], x, row + 1);
     x += width;
   }
@@ -175,8 +166,7 @@ static void svg_head(const graph *it, const ouro__ask *ask) {
           "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n<text class=\"head\" x=\"3\" y=\"18\">",
           WIDTH, height, WIDTH, height);
   ouro__show_command(ask->sources[0].profile, command);
-  cut(command, NAME_MOST);
-  xml(command, it->out);
+  xml(command, NAME_MOST, it->out);
   fprintf(it->out, "</text>\n<text class=\"head\" x=\"3\" y=\"38\">%s: %s in %s blocks%s</text>\n",
           ouro__show_measure(ask, measure), ouro__show_bytes(&bytes, it->calls->total[0].bytes),
           ouro__show_count(&count, it->calls->total[0].count),

@@ -1,44 +1,11 @@
-/* cli/report/source.c - what a command is asked about: a recording, a process, or a snapshot of one, and how big it may be. */
+/* cli/report/source.c - what a command is asked about: a recording, a process, or a snapshot of one. */
 #include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/report/ask.h"
-
-/* ---------------------------------------------------------------- numbers */
-
-bool ouro__number_read(const char *text, uint64_t most, uint64_t *number) {
-  char *end;
-  if (!isdigit((unsigned char)*text)) return false;
-  errno = 0;
-  *number = strtoull(text, &end, 10);
-  return !errno && !*end && *number <= most;
-}
-
-/* What a unit stands for; 0: there is no such unit. */
-static double unit_bytes(const char *unit) {
-  static const char letters[] = "kmgt";
-  if (!*unit || strcasecmp(unit, "B") == 0) return 1;
-  const char *letter = strchr(letters, tolower((unsigned char)*unit));
-  double step = strcasecmp(unit + 1, "B") == 0 ? 1000 : 1024, bytes = 1;
-  if (!letter || (unit[1] && strcasecmp(unit + 1, "B") != 0 && strcasecmp(unit + 1, "iB") != 0)) return 0;
-  for (const char *at = letters; at <= letter; at++) bytes *= step;
-  return bytes;
-}
-
-bool ouro__size_read(const char *text, uint64_t *bytes) {
-  char *end;
-  if (!isdigit((unsigned char)*text)) return false;
-  double number = strtod(text, &end);
-  if (*end == ' ') end++;
-  double product = number * unit_bytes(end);
-  if (!(product >= 0 && product < 9e18) || unit_bytes(end) == 0) return false;
-  *bytes = (uint64_t)product;
-  return true;
-}
 
 /* ---------------------------------------------------------------- snapshots */
 

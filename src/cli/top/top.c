@@ -18,15 +18,17 @@
 #define INTERVAL_MOST 60.0
 
 static const char help[] =
-    "usage: ouro top [PID|FILE] [options]\n"
+    "usage: ouro top [options] [PID|FILE]\n"
     "\n"
     "Show which lines hold the memory of a process that is traced, and follow it; or what is in a recording. Without "
     "a\n"
     "name: the newest process of yours that is traced. The key ? lists the keys. The process need not know of it.\n"
     "\n"
-    "  --interval S  look every S seconds, 0.1 to 60; 1 without\n"
-    "  --once        print one frame as text, of $COLUMNS by $LINES characters, and end\n"
-    "  --help        this text\n";
+    "  --interval SECONDS  look so often, 0.1 to 60 (1)\n"
+    "  --once              print one frame as text, of $COLUMNS by $LINES characters, and end\n"
+    "  -h, --help          this text\n"
+    "\n"
+    "Exit status: 0; 2 for wrong usage or what cannot be read, 125 when there is no terminal that can be used.\n";
 
 /* ---------------------------------------------------------------- the command line */
 
@@ -51,12 +53,9 @@ static int read_option(request *asked, int option) {
   case 'o':
     asked->once = true;
     return -1;
-  case 'h':
+  default:
     fputs(help, stdout);
     return 0;
-  default:
-    ouro__say("that option is wrong or wants a value; ouro top --help lists those that there are");
-    return OURO_EXIT_USAGE;
   }
 }
 
@@ -70,13 +69,14 @@ static int read_request(request *asked, int argc, char **argv) {
   };
   opterr = 0;
   optind = 0;
-  for (int option; (option = getopt_long(argc + 1, argv - 1, "h", table, NULL)) != -1;) {
-    int status = read_option(asked, option);
+  for (int option; (option = getopt_long(argc + 1, argv - 1, ":h", table, NULL)) != -1;) {
+    bool unknown = option == '?' || option == ':';
+    int status = unknown ? ouro__options_unknown("top", option, argv - 1) : read_option(asked, option);
     if (status >= 0) return status;
   }
   asked->name = argv[optind - 1];
   if (argc + 1 - optind > 1) {
-    ouro__say("name one process or recording: ouro top [PID|FILE]");
+    ouro__say("name one process or recording: ouro top [options] [PID|FILE]");
     return OURO_EXIT_USAGE;
   }
   if (asked->once || (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))) return -1;
@@ -312,7 +312,7 @@ int ouro__cmd_top(int argc, char **argv) {
   request asked = {.interval = 1};
   int status = read_request(&asked, argc, argv);
   if (status >= 0) return status;
-  if (!ouro__follow_open(&view.follow, asked.name)) return OURO_EXIT_FAILED;
+  if (!ouro__follow_open(&view.follow, asked.name)) return OURO_EXIT_USAGE;
   status = run(&view, &asked);
   ouro__follow_close(&view.follow);
   return status;
