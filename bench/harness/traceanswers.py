@@ -1,5 +1,6 @@
 """The parts of `bench/run trace` that are about what tracing says, and what its data take: accuracy, memory, recordings, pins."""
 import json
+import pathlib
 import statistics
 import subprocess
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from .traceresult import Result, Table, Verdict, figure
 from .tracers import script
 
 QUICK = "0.02"  # scale of programs
+TREE = str(pathlib.Path(__file__).resolve().parents[2]) + "/"  # where this tree lies is nobody's business
 
 
 def report(tools, *words):
@@ -23,7 +25,7 @@ def report(tools, *words):
 def totals_by_line(tools, directory):
     """{line: (bytes, standard error)} over the whole run, and their sum."""
     said = report(tools, "report", tracers.largest_area(directory), "--measure", "total", "--by", "line", "--limit", "0")
-    return {row["key"]: (row["bytes"], row["error"]) for row in said["rows"]}, said["all"]["bytes"]
+    return {row["key"].replace(TREE, ""): (row["bytes"], row["error"]) for row in said["rows"]}, said["all"]["bytes"]
 
 
 @dataclass
