@@ -36,6 +36,9 @@ enum { OURO_EXIT_USAGE = 2, OURO_EXIT_FAILED = 125, OURO_EXIT_CANNOT_RUN = 126, 
 /* Write "ouro: ..." and a newline to stderr. */
 void ouro__say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* A new string, which the caller frees; NULL: no memory. */
+char *ouro__text_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* The next byte of well-formed UTF-8 is *text: returns how many bytes the character has. 0: it is not well-formed there. */
 unsigned ouro__utf8_length(const char *text);
 #define OURO_UTF8_UNKNOWN "\xef\xbf\xbd" /* U+FFFD stands for a byte of what is not */

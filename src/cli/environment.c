@@ -3,7 +3,6 @@
  * PYTHONMALLOC=malloc is for a libpython that a program loads after its start. In a process that is a CPython from the start,
  * the library takes it out again, by the mark in OURO_PYTHONMALLOC (preload/python.c). */
 #define _GNU_SOURCE
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -86,19 +85,9 @@ static void put(variable_list *variables, const char *name, char *entry) {
   variables->list[variables->count++] = entry;
 }
 
-static char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static char *text(const char *format, ...) {
-  char *result = NULL;
-  va_list arguments;
-  va_start(arguments, format);
-  if (vasprintf(&result, format, arguments) < 0) result = NULL;
-  va_end(arguments);
-  return result;
-}
-
 static char *library_entry(const char *preload) {
   const char *others = getenv("LD_PRELOAD");
-  return text("LD_PRELOAD=%s%s%s", preload, others && *others ? ":" : "", others ? others : "");
+  return ouro__text_of("LD_PRELOAD=%s%s%s", preload, others && *others ? ":" : "", others ? others : "");
 }
 
 /* Words that one `ouro run` writes for its own program, and that another around it may have left. */
@@ -166,7 +155,7 @@ static char *conf_entry(const ouro__run_options *options, const char *directory)
   add_words(conf, own, false);
   add_words(conf, options->conf, false);
   add_words(conf, before, true);
-  entry = text("OURO_CONF=%s", conf);
+  entry = ouro__text_of("OURO_CONF=%s", conf);
   free(conf);
   return entry;
 }
@@ -182,8 +171,8 @@ char **ouro__environment_make(const ouro__run_options *options, const char *prel
     put(&variables, "LD_PRELOAD", library_entry(preload));
     put(&variables, "OURO_CONF", conf_entry(options, directory));
     if (!getenv("PYTHONMALLOC")) {
-      put(&variables, "PYTHONMALLOC", text("PYTHONMALLOC=malloc"));
-      put(&variables, "OURO_PYTHONMALLOC", text("OURO_PYTHONMALLOC="));
+      put(&variables, "PYTHONMALLOC", ouro__text_of("PYTHONMALLOC=malloc"));
+      put(&variables, "OURO_PYTHONMALLOC", ouro__text_of("OURO_PYTHONMALLOC="));
     }
   }
   return variables.failed ? NULL : variables.list;

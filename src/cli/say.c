@@ -1,4 +1,5 @@
 /* cli/say.c - how the command speaks to its user, and its clock. */
+#define _GNU_SOURCE
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
@@ -13,6 +14,15 @@ void ouro__say(const char *format, ...) {
   va_end(arguments);
   ouro__harmless(line);
   fprintf(stderr, "ouro: %s\n", line);
+}
+
+char *ouro__text_of(const char *format, ...) {
+  char *result = NULL;
+  va_list arguments;
+  va_start(arguments, format);
+  if (vasprintf(&result, format, arguments) < 0) result = NULL;
+  va_end(arguments);
+  return result;
 }
 
 uint64_t ouro__now_ns(void) {

@@ -27,10 +27,22 @@ static void find_loop(void *(*find)(const char *name)) {
   ouro__tracing.loop_end = (uintptr_t)start + symbol->st_size;
 }
 
+static const char *python_version = ""; /* what CPython says of itself: "3.11.2 (main, ...)" */
+
+/* Into the page, whichever of the two is there first. */
+static void name_python(void) {
+  char *to = ouro__tracing.page->python;
+  size_t length = strcspn(python_version, " ");
+  if (length >= sizeof ouro__tracing.page->python) length = sizeof ouro__tracing.page->python - 1;
+  memcpy(to, python_version, length);
+  to[length] = 0;
+}
+
 bool ouro__trace_python(const char *version_text, void *(*find)(const char *name)) {
   ouro__tracing.python = ouro__py_start(version_text, find);
   if (ouro__tracing.python) find_loop(find);
-  if (ouro__tracing.page) ouro__trace_name_python(version_text);
+  python_version = version_text;
+  if (ouro__tracing.page) name_python();
   return ouro__tracing.python;
 }
 
@@ -39,14 +51,6 @@ void ouro__trace_note_memory(void) {
   size_t area = OURO_AREA_PAGE_BYTES + (size_t)ouro__load_relaxed(&page->chunks) * OURO_AREA_CHUNK_BYTES;
   size_t rest = ouro__load_relaxed(&ouro__tracing.thread_bytes) + ouro__intern_bytes() + ouro__columns_bytes();
   ouro__store_relaxed(&page->own_bytes, area + rest);
-}
-
-void ouro__trace_name_python(const char *version_text) {
-  size_t length = strcspn(version_text, " ");
-  char *to = ouro__tracing.page->python;
-  if (length >= sizeof ouro__tracing.page->python) length = sizeof ouro__tracing.page->python - 1;
-  memcpy(to, version_text, length);
-  to[length] = 0;
 }
 
 /* ---------------------------------------------------------------- one at a time
@@ -75,6 +79,7 @@ static bool prepare(void) {
   static bool prepared;
   if (prepared) return ouro__tracing.page != NULL;
   if (!ouro__columns_start() || !ouro__store_start()) return false;
+  name_python();
   ouro__unwind_start();
   ouro__threads_start();
   ouro__heap_set_fork(fork_moment);

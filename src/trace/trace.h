@@ -70,7 +70,7 @@ static inline void ouro__trace_free(void *block) {
 /* `doors`: allocations come through the functions above (true), or through the heap's hooks (false). Once, before the others. */
 void ouro__trace_init(bool doors);
 
-/* CPython is in this process: look its functions up with `find` and take its stacks. */
+/* CPython is in this process: look its functions up with `find` and take its stacks. `version_text` is Py_GetVersion's, and stays. */
 bool ouro__trace_python(const char *version_text, void *(*find)(const char *name));
 
 /* How many frames are recorded where nobody says how many: enough to see where Python is, and all of a native stack. */

@@ -94,7 +94,7 @@ typedef struct ouro__tracer {
   _Atomic unsigned frames, temporary_within;
   _Atomic bool native;
   bool python;                    /* stacks of CPython can be read */
-  _Atomic bool python_runs;               /* it has been seen to run: once it does not, it ends */
+  _Atomic bool python_runs;       /* it has been seen to run: once it does not, it ends */
   bool quick;                     /* one frame, of CPython 3.11 or later: ouro__stack_quick_site */
   uintptr_t loop_start, loop_end; /* its evaluation loop's code */
   _Atomic uint64_t sample_bytes;
@@ -109,7 +109,7 @@ typedef struct ouro__tracer {
 
 extern ouro__tracer ouro__tracing;
 
-/* ---------------------------------------------------------------- the lock (lock.c) */
+/* ---------------------------------------------------------------- the lock (threads.c) */
 
 /* What each thread has of the tracer. */
 typedef struct ouro__trace_local {
@@ -255,7 +255,6 @@ void ouro__count_clear(void);
 /* ---------------------------------------------------------------- control (control.c) */
 
 void ouro__trace_note_memory(void); /* in the page: what the tracer takes */
-void ouro__trace_name_python(const char *version_text); /* in the page */
 
 /* ---------------------------------------------------------------- pins (pins.c) */
 

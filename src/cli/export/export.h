@@ -91,6 +91,9 @@ void ouro__json_int(ouro__json_out *json, const char *key, int64_t number);
 void ouro__json_real(ouro__json_out *json, const char *key, double number);
 void ouro__json_word(ouro__json_out *json, const char *key, const char *word); /* true, false, null, or JSON as it is */
 
+/* The time line, as an array under the key "timeline"; `seconds` is what its points call their time. */
+void ouro__json_timeline(ouro__json_out *json, const ouro__profile *profile, const char *seconds);
+
 /* ---------------------------------------------------------------- protocol buffers */
 
 /* A message under construction. `failed`: no memory; what was put then is lost. */

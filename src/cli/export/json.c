@@ -154,12 +154,12 @@ static void sites(ouro__json_out *json, const ouro__profile *profile) {
   ouro__json_close(json, ']');
 }
 
-static void timeline(ouro__json_out *json, const ouro__profile *profile) {
+void ouro__json_timeline(ouro__json_out *json, const ouro__profile *profile, const char *seconds) {
   ouro__json_open(json, "timeline", '[');
   for (size_t i = 0; i < profile->point_count; i++) {
     const ouro__ppoint *point = &profile->points[i];
     ouro__json_open(json, NULL, '{');
-    ouro__json_real(json, "s", point->seconds);
+    ouro__json_real(json, seconds, point->seconds);
     ouro__json_int(json, "live_bytes", (int64_t)point->live_bytes);
     ouro__json_int(json, "held_bytes", (int64_t)point->held_bytes);
     ouro__json_int(json, "resident_bytes", (int64_t)point->resident_bytes);
@@ -229,7 +229,7 @@ bool ouro__export_json(const ouro__profile *profile, ouro__measure measure, FILE
   places(&json, profile);
   threads(&json, profile);
   sites(&json, profile);
-  timeline(&json, profile);
+  ouro__json_timeline(&json, profile, "s");
   snapshots(&json, profile);
   pins(&json, profile);
   ouro__json_word(&json, "heap", profile->heap_json ? profile->heap_json : "null");

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,16 +25,6 @@
 
 /* ---------------------------------------------------------------- names */
 
-static char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static char *text(const char *format, ...) {
-  char *result = NULL;
-  va_list arguments;
-  va_start(arguments, format);
-  if (vasprintf(&result, format, arguments) < 0) result = NULL;
-  va_end(arguments);
-  return result;
-}
-
 static bool ends_with(const char *name, const char *end) {
   size_t length = strlen(name), end_length = strlen(end);
   return length >= end_length && strcmp(name + length - end_length, end) == 0;
@@ -44,24 +33,24 @@ static bool ends_with(const char *name, const char *end) {
 /* PROGRAM.PID, or what the user named without its .ouro. */
 static char *base_name(const ouro__run_options *options, pid_t program) {
   const char *output = options->output;
-  if (output) return text("%.*s", (int)(strlen(output) - (ends_with(output, ".ouro") ? 5 : 0)), output);
+  if (output) return ouro__text_of("%.*s", (int)(strlen(output) - (ends_with(output, ".ouro") ? 5 : 0)), output);
   const char *slash = strrchr(options->command[0], '/');
-  return text("%s.%ld", slash ? slash + 1 : options->command[0], (long)program);
+  return ouro__text_of("%s.%ld", slash ? slash + 1 : options->command[0], (long)program);
 }
 
 /* The program's own recording has the base's name, those of other processes add to it. */
 static char *file_name(const ouro__recorder *recorder, const ouro__followed *one) {
   bool is_program = one->pid == recorder->processes->program;
   if (is_program && recorder->options->output) return strdup(recorder->options->output);
-  if (is_program) return text("%s.ouro", recorder->base);
-  return text("%s.%ld.ouro", recorder->base, (long)one->pid);
+  if (is_program) return ouro__text_of("%s.ouro", recorder->base);
+  return ouro__text_of("%s.%ld.ouro", recorder->base, (long)one->pid);
 }
 
 /* A process that executes another program leaves the name to that: wrappers (env, shells, pyenv's shims) are not what the user
  * is after. */
 static void step_aside(const ouro__recorder *recorder, ouro__followed *one) {
   size_t length = strlen(one->file) - (ends_with(one->file, ".ouro") ? 5 : 0);
-  char *aside = text("%.*s.exec%u.ouro", (int)length, one->file, one->program);
+  char *aside = ouro__text_of("%.*s.exec%u.ouro", (int)length, one->file, one->program);
   unsigned flags = recorder->options->force ? 0 : RENAME_NOREPLACE;
   if (!aside || renameat2(AT_FDCWD, one->file, AT_FDCWD, aside, flags) != 0) {
     ouro__say("cannot rename %s to %s: %s", one->file, aside ? aside : "make way", strerror(errno));
@@ -136,7 +125,7 @@ static void read_directory(ouro__recorder *recorder) {
   for (struct dirent *entry; (entry = readdir(directory));) {
     if (!parse_name(entry->d_name, &pid, &program) || find(recorder, pid, program)) continue;
     if (recorder->options->only_program && pid != recorder->processes->program) continue;
-    char *path = text("%s/%s", folder, entry->d_name);
+    char *path = ouro__text_of("%s/%s", folder, entry->d_name);
     if (!path || !add(recorder, pid, program, path)) free(path);
   }
   closedir(directory);
@@ -290,7 +279,7 @@ static bool is_begun(ouro__recorder *recorder, ouro__followed *one) {
 
 /* Did the process execute another program after the directory was read? Then that is to be found first. */
 static bool has_successor(const ouro__recorder *recorder, const ouro__followed *one) {
-  char *path = text("%s/%ld-%u.trace", recorder->processes->directory, (long)one->pid, one->program + 1);
+  char *path = ouro__text_of("%s/%ld-%u.trace", recorder->processes->directory, (long)one->pid, one->program + 1);
   bool there = path && access(path, F_OK) == 0;
   free(path);
   return there;

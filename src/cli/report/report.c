@@ -236,20 +236,6 @@ static void text_report(const ouro__ask *ask, const ouro__query *query, FILE *ou
 
 /* ---------------------------------------------------------------- JSON */
 
-static void points_json(ouro__json_out *json, const ouro__profile *profile) {
-  ouro__json_open(json, "timeline", '[');
-  for (size_t i = 0; i < profile->point_count; i++) {
-    const ouro__ppoint *point = &profile->points[i];
-    ouro__json_open(json, NULL, '{');
-    ouro__json_real(json, "seconds", point->seconds);
-    ouro__json_int(json, "live_bytes", (int64_t)point->live_bytes);
-    ouro__json_int(json, "held_bytes", (int64_t)point->held_bytes);
-    ouro__json_int(json, "resident_bytes", (int64_t)point->resident_bytes);
-    ouro__json_close(json, '}');
-  }
-  ouro__json_close(json, ']');
-}
-
 static void snapshots_json(ouro__json_out *json, const ouro__profile *profile) {
   ouro__json_open(json, "snapshots", '[');
   for (size_t i = 0; i < profile->snapshot_count; i++) {
@@ -290,7 +276,7 @@ static void process_json(ouro__json_out *json, const ouro__profile *profile) {
   ouro__json_real(json, "peak_seconds", profile->peak_seconds);
   ouro__json_int(json, "lost", (int64_t)profile->lost);
   snapshots_json(json, profile);
-  points_json(json, profile);
+  ouro__json_timeline(json, profile, "seconds");
   ouro__json_close(json, '}');
 }
 

@@ -1,6 +1,7 @@
 """Switching tracing on and off, its totals, and single blocks."""
 
 import json
+import platform
 
 import ouro
 from common import Case
@@ -168,6 +169,7 @@ class Tracing(Case):
         ouro.start()
         ouro.write(path)
         self.assertGreater(path.stat().st_size, 4096)
+        self.assertIn(platform.python_version().encode() + b'\0', path.read_bytes()[:4096])
         with self.assertRaises(FileExistsError):
             ouro.write(path)
         ouro.write(str(path), overwrite=True)
