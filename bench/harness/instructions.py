@@ -14,7 +14,7 @@ import subprocess
 
 from .allocators import Allocator, Ineffective, Missing, malloc_files
 from .measure import compile_file
-from .systems import System, build_all
+from .systems import SUBJECT, Beside, System, build_all
 
 SIZES = (16, 64, 256, 512)
 OWN = 2  # instructions of the two empty functions
@@ -76,6 +76,29 @@ def measure(bench, allocators):
 # Of objects: the title of a column, the program of bench/gc, and what it is given behind the number of turns.
 OBJECT_PAIRS = {"new and drop": ("pair",), "incref and decref": ("count", 1)}
 NEVER = {("bdwgc", "count")}  # nothing is counted there
+
+
+# Whole programs of bench/gc, with what they are given: for comparing two libraries of ouro's without a clock.
+PROGRAMS = {"1,024 new, then dropped": ("batch", 100), "binary trees": ("trees", 12, 10), "GCBench": ("gcbench", 12),
+            "weak references": ("weak", 30), "rings of 2": ("rings", 2, 50_000, 2), "rings of 10": ("rings", 10, 10_000, 2),
+            "rings of 1,000": ("rings", 1000, 100, 2), "list: full collections": ("collect", 0, 20_000, 3),
+            "tree: full collections": ("collect", 1, 20_000, 3), "random graph: full collections": ("collect", 2, 20_000, 3)}
+
+
+def beside_of(systems):
+    """The ouros that are measured: ours, and those beside it; nothing where there are none beside."""
+    found = [system for system in systems if system.name == SUBJECT or isinstance(system, Beside)]
+    return found if len(found) > 1 else []
+
+
+def measure_programs(bench, systems):
+    """{program: {system: instructions of the whole run}} for the ouros that are measured."""
+    ouros = beside_of(systems)
+    build_all(bench, [(system, program[0]) for system in ouros for program in PROGRAMS.values()])
+    env = Allocator("glibc").environment()
+    chosen = list(PROGRAMS.items())[:bench.size(len(PROGRAMS), 1)]
+    return {title: {system.name: count(bench, system.program(bench, program[0]), env, *program[1:]) for system in ouros}
+            for title, program in chosen} if ouros else {}
 
 
 def measure_objects(bench, systems):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from . import measure, session
 from .allocators import Allocator, Missing
 from .measure import Failed
-from .systems import SUBJECT
+from .systems import BESIDE_BAR, SUBJECT, Beside
 
 COUNTING = ("ouro", "CPython", "CPython static", "GObject", "malloc")
 TREES = ("ouro", "CPython", "CPython static", "bdwgc", "Nim ORC", "malloc", "ouro_malloc")
@@ -35,6 +35,10 @@ class Figure:
     unit: str
     bars: tuple = ()
     samples: dict = field(default_factory=dict)
+
+    @property
+    def is_time(self):
+        return self.unit.startswith(("ns", "ms"))
 
     def median(self, system):
         values = self.samples.get(system)
@@ -145,8 +149,11 @@ def choose(workloads, pattern, systems):
     """Those with a figure whose title matches, with these figures alone, and their systems in the order of `systems`."""
     for workload in workloads:
         workload.figures = [figure for figure in workload.figures if pattern.search(figure.title)]
-        workload.systems = [system for system in systems if system.name in workload.systems and
+        workload.systems = [system for system in systems if system.rows in workload.systems and
                             not (system.name == "Nim ORC" and workload.program in ("weak", "count", "graph"))]
+    for beside in (system.name for system in systems if isinstance(system, Beside)):
+        for figure in (figure for workload in workloads for figure in workload.figures if figure.is_time):
+            figure.bars = (Bar(BESIDE_BAR, beside), *figure.bars)
     return [workload for workload in workloads if workload.figures and workload.systems]
 
 

@@ -1,4 +1,6 @@
-"""The table of `bench/run gc`: a line for each figure, ouro first, what it is by CPython's, and each bar with its verdict."""
+"""The table of `bench/run gc`: a line for each figure, ouro first, what it is by CPython's and by another ouro's, and each bar with its
+verdict."""
+from .session import geometric_mean
 from .systems import SUBJECT
 from .tables import figure as number
 from .tables import markdown
@@ -17,20 +19,41 @@ def bar_text(bar, value, met):
     return f"{value:.3f} of {bar.peer}, bar {bar.factor:.3f}: {word}"
 
 
-def line(workload, figure, names):
+def line(workload, figure, names, bases):
     cells = [figure.title, figure.unit, *(cell(workload, figure, name) for name in names)]
-    if SUBJECT in names:
-        share = figure.by(BASE)
+    if bases:
+        shares = (figure.by(base) for base in bases)
         verdicts = [bar_text(*verdict) for verdict in figure.verdicts()]
-        cells += ["" if share is None else f"{share:.2f}", "; ".join(verdicts)]
+        cells += [*("" if share is None else f"{share:.2f}" for share in shares), "; ".join(verdicts)]
     return cells
 
 
-def table(workloads, names):
-    head = ["workload", "unit", *names]
-    if SUBJECT in names:
-        head += ["ouro : CPython", "bars"]
-    return markdown(head, [line(workload, figure, names) for workload in workloads for figure in workload.figures])
+def table(workloads, names, beside=()):
+    """`beside`: names of other libraries of ouro's, which the bars compare with ours."""
+    bases = [BASE, *beside] if SUBJECT in names else []
+    head = ["workload", "unit", *names, *(f"{SUBJECT} : {base}" for base in bases), *(["bars"] if bases else [])]
+    return markdown(head, [line(workload, figure, names, bases) for workload in workloads for figure in workload.figures])
+
+
+def instructions_table(programs):
+    """Whole programs, in millions of instructions: ours, those beside it, and ours by each of them."""
+    names = list(next(iter(programs.values())))
+    head = ["whole programs, millions", *names, *(f"{SUBJECT} : {name}" for name in names[1:])]
+    lines = [[title, *(number(counts[name] / 1e6) for name in names), *(f"{counts[SUBJECT] / counts[name]:.3f}" for name in names[1:])]
+             for title, counts in programs.items()]
+    means = [geometric_mean([counts[SUBJECT] / counts[name] for counts in programs.values()]) for name in names[1:]]
+    return markdown(head, [*lines, ["geometric mean", *("" for _ in names), *(f"{mean:.3f}" for mean in means)]])
+
+
+def means_text(workloads, beside):
+    """Of all times, by another library of ouro's."""
+    text = ""
+    for base in beside:
+        shares = [figure.by(base) for workload in workloads for figure in workload.figures if figure.is_time]
+        shares = [share for share in shares if share]
+        if shares:
+            text += f"Geometric mean of {len(shares)} times, {SUBJECT} : {base}: {geometric_mean(shares):.3f}.\n"
+    return text
 
 
 def bars_text(workloads):

@@ -1,9 +1,11 @@
-"""The systems that `bench/run gc` compares: which there are, what they need, and how a workload of bench/gc is built for each.
+"""The systems that `bench/run gc` and `bench/run threads` compare: which there are, what they need, and how a workload of bench/gc or
+bench/threads is built for each.
 
 The workloads in C are written once; a system is a header below bench/gc/systems and the library behind it. Nim's are written in
 Nim. All are compiled with -O2, and again only where something that they are made of is newer."""
 import concurrent.futures
 import glob
+import json
 import os
 import re
 import shutil
@@ -14,6 +16,7 @@ from .allocators import Missing
 from .measure import FLAGS
 
 SUBJECT = "ouro"
+BESIDE_BAR = 1.03  # of the other libouro.a that ours is measured beside
 
 
 def newest(paths):
@@ -36,11 +39,14 @@ def pkg_config(package, debian, *what):
 
 class System:
     """A system whose workloads are the programs in C, compiled with its header."""
+    kind = "gc"     # the folder of the workloads
+    more_sources = {("gc", "graph"): "graphfile.c"}
     scale = 1.0     # of the counts of a workload; the slow do less, and all figures are by the object
     optional = False
 
     def __init__(self, name, header):
         self.name, self.header = name, header
+        self.rows = name  # it takes part in the workloads that list a system of this name
 
     def find(self, bench):
         """Looks for the library. Raises Missing where it is not there."""
@@ -59,23 +65,26 @@ class System:
         return []
 
     def program(self, bench, workload):
-        return bench.folder / f"gc-{self.name.replace(' ', '-')}-{workload}"
+        return bench.folder / f"{self.kind}-{self.name.replace(' ', '-')}-{workload}"
+
+    def folders(self, bench):
+        return [bench.root / "bench" / name for name in dict.fromkeys(("gc", self.kind))]
 
     def sources(self, bench, workload):
-        own = bench.root / "bench" / "gc"
-        more = [own / "graphfile.c"] if workload == "graph" else []
-        return [own / f"{workload}.c", *more, own / "measure.c", bench.sources / "work.c"]
+        common, own = self.folders(bench)[0], self.folders(bench)[-1]
+        more = self.more_sources.get((self.kind, workload), "team.c" if self.kind == "threads" else None)
+        return [own / f"{workload}.c", *([own / more] if more else []), common / "measure.c", bench.sources / "work.c"]
 
     def build(self, bench, workload):
         output, sources = self.program(bench, workload), self.sources(bench, workload)
-        own = bench.root / "bench" / "gc"
-        headers = [*own.glob("*.h"), *own.glob("systems/*.h"), bench.sources / "work.h", Path(__file__)]
-        if is_fresh(output, [*sources, *headers, *self.inputs(bench)]):
+        folders = self.folders(bench)
+        headers = [path for folder in folders for pattern in ("*.h", "systems/*.h") for path in folder.glob(pattern)]
+        if is_fresh(output, [*sources, *headers, bench.sources / "work.h", Path(__file__), *self.inputs(bench)]):
             return
         fresh = bench.scratch / output.name
-        command = [os.environ.get("CC", "cc"), *FLAGS, f'-DSYSTEM_HEADER="systems/{self.header}.h"', f"-I{own}",
-                   f"-I{bench.sources}", *self.compile_flags(bench), "-o", str(fresh), *map(str, sources),
-                   *self.link_flags(bench)]
+        command = [os.environ.get("CC", "cc"), *FLAGS, f'-DSYSTEM_HEADER="systems/{self.header}.h"',
+                   *(f"-I{folder}" for folder in [*folders, bench.sources]), *self.compile_flags(bench), "-o", str(fresh),
+                   *map(str, sources), *self.link_flags(bench), *(["-pthread"] if self.kind == "threads" else [])]
         subprocess.run(command, check=True)
         fresh.replace(output)
 
@@ -129,23 +138,53 @@ class Ouro(System):
 
     def find(self, bench):
         self.library = find_library(bench.root, self.given)
+        self.include = bench.root / "include"
 
     def version(self):
-        return self.library.name
+        kind = build_type(self.library)
+        return self.library.name + (f" ({kind})" if kind else "")
 
     def compile_flags(self, bench):
-        return [f"-I{bench.root / 'include'}"]
+        return [f"-I{self.include}"]
 
     def link_flags(self, bench):
         return [str(self.library), "-pthread"]
 
     def inputs(self, bench):
-        return [self.library, *bench.root.glob("include/ouro/*.h")]
+        return [self.library, *self.include.glob("ouro/*.h")]
 
     def program(self, bench, workload):
         """Programs of different libraries do not take each other's place."""
         place = re.sub(r"\W+", "-", os.path.relpath(self.library, bench.root)).strip("-")
-        return bench.folder / f"gc-{self.name}-{workload}-{place}"
+        return bench.folder / f"{self.kind}-{self.name}-{workload}-{place}"
+
+
+class Beside(Ouro):
+    """Another libouro.a, of another tree perhaps, to be compared with ours: --beside NAME=PATH. The headers are those of its tree,
+    since counting is compiled into the program."""
+
+    def __init__(self, given):
+        name, separator, path = given.rpartition("=")
+        super().__init__(name if separator else "before", "ouro", path)
+        self.rows = SUBJECT
+
+    def find(self, bench):
+        super().find(bench)
+        places = (folder / "include" for folder in self.library.parents)
+        self.include = next((place for place in places if (place / "ouro" / "ouro.h").exists()), None)
+        if self.include is None:
+            raise Missing(f"--beside {self.given}: no folder above it has include/ouro/ouro.h")
+
+
+def build_type(library):
+    """What meson was told, where the library lies in a build: figures of different ones cannot be compared."""
+    for folder in library.parents:
+        try:
+            options = json.loads((folder / "meson-info" / "intro-buildoptions.json").read_text(encoding="utf-8"))
+            return next(option["value"] for option in options if option["name"] == "buildtype")
+        except (OSError, ValueError, StopIteration):
+            continue
+    return ""
 
 
 def find_library(root, given):
@@ -153,19 +192,26 @@ def find_library(root, given):
     if given is not None:
         path = Path(given).resolve()
         if not path.exists():
-            raise Missing(f"--ouro {given}: there is no such file")
+            raise Missing(f"{given}: there is no such file")
         if path.name == "libouro.a":
             return path
         folder = next((folder for folder in path.parents if (folder / "build.ninja").exists()), None)
         found = sorted(folder.rglob("libouro.a")) if folder is not None else []
         if not found:
-            raise Missing(f"--ouro {given}: there is no libouro.a in that build")
+            raise Missing(f"{given}: there is no libouro.a in that build")
         return found[0]
     found = sorted(root.glob("build/**/libouro.a"), key=lambda path: (len(path.parts), str(path)))
     if not found:
         raise Missing("libouro.a is not built; run: meson setup build && meson compile -C build"
                       " (or give --ouro PATH, or --no-ouro to measure the others alone)")
     return found[0].resolve()
+
+
+class Mutex(System):
+    """A mutex of the C library's in each object, beside the sections of ouro's."""
+
+    def compile_flags(self, bench):
+        return ["-DWITH_MUTEX"]
 
 
 class Nim(System):
@@ -191,9 +237,12 @@ class Nim(System):
         fresh.replace(output)
 
 
-def find_all(bench, ouro, names=None):
-    """The systems, ouro first, and remarks on those that are left out. `ouro` is a path, None to search, or False for without."""
+def find_all(bench, ouro, names=None, beside=None):
+    """The systems, ouro first, and remarks on those that are left out. `ouro` is a path, None to search, or False for without;
+    `beside` names another libouro.a, which `names` cannot leave out."""
     systems = [] if ouro is False else [Ouro("ouro", "ouro", ouro)]
+    if beside is not None:
+        systems.append(Beside(beside))
     systems += [Package("CPython", "cpython", "python3-embed", "libpython3-dev"),
                 StaticPython("CPython static", "cpython", "python3-embed", "libpython3-dev"),
                 Package("bdwgc", "bdwgc", "bdw-gc", "libgc-dev"),
@@ -202,9 +251,25 @@ def find_all(bench, ouro, names=None):
                 System("malloc", "malloc")]
     if ouro is not False:
         systems.append(Ouro("ouro_malloc", "ouro_malloc", ouro))
+    return find_those(bench, systems, names)
+
+
+def find_for_threads(bench, ouro, names=None, beside=None):
+    """The same for `bench/run threads`."""
+    systems = [] if ouro is False else [Ouro("ouro", "ouro", ouro)]
+    if beside is not None:
+        systems.append(Beside(beside))
+    systems += [System("two atomics", "atomic"), Package("GObject", "gobject", "gobject-2.0", "libglib2.0-dev"),
+                System("malloc", "malloc"), Mutex("pthread mutex", "malloc")]
+    for system in systems:
+        system.kind = "threads"
+    return find_those(bench, systems, names)
+
+
+def find_those(bench, systems, names):
     found, remarks = [], []
     for system in systems:
-        if names is not None and system.name not in names:
+        if names is not None and system.name not in names and not isinstance(system, Beside):
             continue
         try:
             system.find(bench)

@@ -51,7 +51,7 @@ enum ouro_error {
   OURO_EBUSY = -3,   /* too late or too early for this call */
   OURO_ESYSTEM = -4, /* a system call failed; `errno` says why */
   OURO_ESTOP = -5,   /* a visitor asked to stop */
-  OURO_EPERM = -6,   /* objects belong to another thread */
+  OURO_EPERM = -6,   /* objects belong to another thread (OURO_CONF=threads:1) */
 };
 
 /* One sentence for a code; "unknown error" for any other number. Never NULL; static.
@@ -76,10 +76,11 @@ enum ouro_fatal_code {
   OURO_FATAL_OVERRUN = 6,          /* bytes after the end of a block were written (found under OURO_CONF=check) */
   OURO_FATAL_INTERNAL = 7,         /* an invariant of the heap itself does not hold */
   OURO_FATAL_DEAD_OBJECT = 8,      /* counted or released: an object that has been freed, or is being freed */
-  OURO_FATAL_WRONG_THREAD = 9,     /* counted or released by a thread to which objects do not belong */
+  OURO_FATAL_WRONG_THREAD = 9,     /* counted or released by a second thread, where OURO_CONF=threads:1 promised that there is none */
   OURO_FATAL_OBJECT_AS_BLOCK = 10, /* freed or resized as a block: an object */
   OURO_FATAL_COUNT_TOO_SMALL = 11, /* the collector found more references to an object than are counted, or a count fell below zero */
   OURO_FATAL_BAD_REFERENCE = 12,   /* the collector found a reference to what is no live object */
+  OURO_FATAL_LOCKED = 13,          /* released for the last time: an object in whose section a thread is; or a section ended that is not the innermost */
 };
 
 typedef struct ouro_fatal_info {

@@ -25,14 +25,6 @@ OURO_BEGIN_DECLS
 
 #define OURO_GENERATIONS 3
 
-/* Where a collection may happen: call it in loops that make objects, where everything that must live on is held by a counted reference.
- * Calls: finalizers and callbacks of weak references, where a collection was due.
- * Cost:  two loads, a comparison. */
-static inline void ouro_safepoint(void) {
-  if (OURO__LIKELY(ouro__at.made <= ouro__at.limit)) return;
-  ouro__safepoint_slow();
-}
-
 /* Collect `generation` and all younger ones, now, also while automatic collection is disabled.
  * Returns the number of objects found to be garbage, uncollectable ones included; 0 inside another collection; OURO_EINVAL, OURO_EPERM. Memory that
  * the collector lacks for its own tables makes it keep garbage, not fail.
@@ -95,8 +87,8 @@ OURO_API int ouro_gc_track(void *object);
 
 /* Move all tracked objects out of the generations: they are not looked at until ouro_gc_unfreeze, which puts them in the oldest. For
  * what a program loads at its start, and before fork. */
-OURO_API void ouro_gc_freeze(void);
-OURO_API void ouro_gc_unfreeze(void);
+OURO_API int ouro_gc_freeze(void);
+OURO_API int ouro_gc_unfreeze(void);
 OURO_API size_t ouro_gc_get_freeze_count(void);
 
 /* ---------------------------------------------------------------- callbacks, debugging, garbage */

@@ -4,6 +4,7 @@
 
 #include "base.h"
 #include "heap.h"
+#include "thread.h"
 #include "object.h"
 #include "gc.h"
 #include "weak.h"

@@ -101,7 +101,16 @@ void ouro__wake(_Atomic uint32_t *word, int threads);
  * builds check it. Ranks of one kind (the heaps) are taken in the order of their addresses. */
 
 typedef enum ouro__rank {
-  OURO_RANK_BACKGROUND = 1, /* starting and stopping the background thread */
+  OURO_RANK_WORLD = 1,      /* who has stopped all threads */
+  OURO_RANK_REGISTRY,       /* which threads there are */
+  OURO_RANK_TYPES,          /* looking at a type for the first time */
+  OURO_RANK_LISTS,          /* callbacks, the garbage list, finalizers of others */
+  OURO_RANK_WEAK,           /* weak references, by address of the referent */
+  OURO_RANK_DEFERRED,       /* counts of deferred objects */
+  OURO_RANK_RECORD,         /* one thread's queue */
+  OURO_RANK_SECTIONS,       /* who waits for an object's lock */
+  OURO_RANK_LATER,          /* what is freed later */
+  OURO_RANK_BACKGROUND,     /* starting and stopping the background thread */
   OURO_RANK_HEAPS,          /* the list of heaps and who uses them */
   OURO_RANK_HEAP,           /* one heap's pools */
   OURO_RANK_ARENAS,         /* arenas and their units */

@@ -133,9 +133,11 @@ static OURO_COLD void judge_stranger(ouro_object *object, uint8_t *state) {
 }
 
 /* What is deferred goes by a collection of all objects alone. */
-static OURO_NOINLINE uint32_t held_in(const ouro__marker *it, const ouro_object *object) {
-  return ouro_is_deferred(object) && !it->full ? UINT32_MAX : ouro__held(object);
+static OURO_NOINLINE int64_t held_in(const ouro__marker *it, const ouro_object *object) {
+  return ouro_is_deferred(object) && !it->full ? INT64_MAX : ouro__held(object);
 }
+
+static bool can_be_found(const ouro_object *object) { return ouro__has(object, OURO_WEAK) || object->ouro__shared & OURO_S_WATCHED; }
 
 /* An object of the set that nothing has reached yet. */
 static inline void judge(ouro__marker *it, ouro__map m, ouro_object *object, uint8_t *state) {
@@ -143,12 +145,13 @@ static inline void judge(ouro__marker *it, ouro__map m, ouro_object *object, uin
     judge_stranger(object, state);
     return;
   }
-  uint32_t inside = *state, held = ouro__is_usual(object) ? object->ouro__count : held_in(it, object);
+  int64_t inside = *state, held = ouro__is_usual(object) ? ouro__held_usual(object) : held_in(it, object);
   bool many = inside == OURO_STATE_MANY; /* judged when all else has been */
   if (held == inside || OURO_UNLIKELY(many)) {
     it->many += many;
     it->traits |= ouro__traits(object);
-    it->weak |= ouro__has(object, OURO_WEAK);
+    it->weak |= can_be_found(object);
+    it->deferred |= ouro__owner(object) == OURO__DEFERRED;
     return;
   }
   if (OURO_UNLIKELY(held < inside)) ouro__fatal_object(OURO_FATAL_COUNT_TOO_SMALL, object);
@@ -214,7 +217,7 @@ static void count_many(ouro_visitor *visitor, uintptr_t *word, void *object, uin
 
 static void judge_many(ouro__marker *it, ouro__numbers *table, ouro_object *object, uint8_t *state) {
   if (*state != OURO_STATE_MANY) return;
-  uint64_t held = held_in(it, object), inside = table->entries ? ouro__number_of(table, state)->count : 0;
+  int64_t held = held_in(it, object), inside = table->entries ? (int64_t)ouro__number_of(table, state)->count : 0;
   if (held == inside) return;
   if (held < inside) ouro__fatal_object(OURO_FATAL_COUNT_TOO_SMALL, object);
   ouro__remember_root(it, object);
@@ -233,11 +236,11 @@ static void mark_many(ouro__marker *it, ouro__scope scope) {
 
 /* ---------------------------------------------------------------- the test */
 
-ouro__verdict ouro__test(ouro__scope scope, uint8_t lowest, uint8_t highest, uint8_t survivors) {
+ouro__verdict ouro__test(ouro__scope scope, bool full, uint8_t lowest, uint8_t highest, uint8_t survivors) {
   ouro__verdict verdict = {0};
   ouro__marker it;
   ouro__marker_start(&it);
-  it.full = scope == OURO_SCOPE_ALL;
+  it.full = full;
   it.untrack = highest == OURO_STATE_YOUNG; /* not those that are just coming back */
   it.remember = it.untrack && lowest == OURO_STATE_OLD;
   ouro__enter_set(scope, lowest, highest);
@@ -255,6 +258,7 @@ ouro__verdict ouro__test(ouro__scope scope, uint8_t lowest, uint8_t highest, uin
   verdict.garbage = leave_set(scope, survivors);
   verdict.traits = it.traits;
   verdict.weak = it.weak;
+  verdict.deferred = it.deferred;
   ouro__marker_end(&it);
   return verdict;
 }

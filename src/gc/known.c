@@ -5,7 +5,7 @@
  * been looked at once instead of twice. What was not marked, new roots and garbage, is left for the test as always: nothing that lives
  * refers to it. If one of them is not held any more, nothing is known, and the test is done on all.
  *
- * The usual test also notices counts that are too small; so it has its turn now and then. */
+ * The usual test also notices counts that are too small; so it has its turn now and then. All of it with the world stopped. */
 #include "gc/mark.h"
 
 enum { SHORT_IN_A_ROW = 3, KNOWN_MOST = 65536 };
@@ -57,7 +57,7 @@ static void take_known(ouro__numbers *table, ouro__map m) {
 static bool all_are_held(const ouro__numbers *table, ouro__map m) {
   for (size_t i = 0; i < known.count; i++) {
     uint8_t *state = ouro__state_in(m, known.roots[i]);
-    uint64_t inside = ouro__number_of(table, state)->count, held = ouro__held(known.roots[i]);
+    int64_t inside = (int64_t)ouro__number_of(table, state)->count, held = ouro__held(known.roots[i]);
     if (held < inside) ouro__fatal_object(OURO_FATAL_COUNT_TOO_SMALL, known.roots[i]);
     if (held == inside) return false;
     *state = OURO_STATE_REACHED;

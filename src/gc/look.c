@@ -10,8 +10,9 @@ void ouro_gc_untrack(void *object) {
   ouro_object *self = object;
   uint8_t *state = ouro__state(object);
   if (!ouro__attached() || !state || !ouro__has(self, OURO_TRACKED) || ouro_is_deferred(object)) return;
-  self->ouro__word &= ~(uint64_t)OURO_TRACKED;
-  if (*state >= OURO_STATE_OLD || *state == OURO_STATE_FROZEN) *state = OURO_STATE_UNTRACKED;
+  uint8_t now = OURO__SEE(*state);
+  ouro__clear_bit(self, OURO_TRACKED);
+  if (now >= OURO_STATE_OLD || now == OURO_STATE_FROZEN) OURO__SET(*state, OURO_STATE_UNTRACKED);
 }
 
 int ouro_gc_track(void *object) {
@@ -20,8 +21,8 @@ int ouro_gc_track(void *object) {
   if (!ouro__attached()) return OURO_EPERM;
   if (!state || !(ouro__traits(self) & OURO_D_CONTAINER)) return OURO_EINVAL;
   if (ouro__has(self, OURO_TRACKED)) return OURO_OK;
-  self->ouro__word |= OURO_TRACKED;
-  *state = OURO_STATE_YOUNG;
+  ouro__set_bit(self, OURO_TRACKED);
+  OURO__SET(*state, OURO_STATE_YOUNG);
   ouro__list_unit(ouro__unit_number(object), 0);
   return OURO_OK;
 }
@@ -33,9 +34,7 @@ typedef struct asking {
   void *arg;
 } asking;
 
-/* Call `visit` for the tracked objects whose state lies between two; those that a running collection has condemned are hidden. */
-static int each_tracked(uint8_t lowest, uint8_t highest, ouro_object_fn visit, void *arg) {
-  if (!ouro__may_look()) return OURO_EPERM;
+static int each_while_stopped(uint8_t lowest, uint8_t highest, ouro_object_fn visit, void *arg) {
   for (size_t unit = ouro__first_unit(OURO_SCOPE_ALL); unit != OURO_UNIT_END; unit = ouro__next_unit(OURO_SCOPE_ALL, unit)) {
     const ouro__side *side = &ouro__hot_sides[unit];
     for (unsigned i = 0; side->state && i < side->numbers; i++) {
@@ -47,6 +46,15 @@ static int each_tracked(uint8_t lowest, uint8_t highest, ouro_object_fn visit, v
     }
   }
   return OURO_OK;
+}
+
+/* Call `visit` for the tracked objects whose state lies between two; those that a running collection has condemned are hidden. */
+static int each_tracked(uint8_t lowest, uint8_t highest, ouro_object_fn visit, void *arg) {
+  int result = ouro__look_begin();
+  if (result) return result;
+  result = each_while_stopped(lowest, highest, visit, arg);
+  ouro__look_end();
+  return result;
 }
 
 int ouro_gc_get_objects(int generation, ouro_object_fn visit, void *arg) {
@@ -102,8 +110,10 @@ static void show_referent(ouro_visitor *visitor, uintptr_t *word, void *object, 
 int ouro_gc_get_referents(void *const *objects, size_t count, ouro_object_fn visit, void *arg) {
   referents it = {{show_referent}, {visit, arg}, false};
   if (!visit || (count && !objects)) return OURO_EINVAL;
-  if (!ouro__may_look()) return OURO_EPERM;
+  int result = ouro__look_begin();
+  if (result) return result;
   for (size_t i = 0; i < count && !it.stopped; i++) ouro__visit_all(objects[i], &it.visitor);
+  ouro__look_end();
   return it.stopped ? OURO_ESTOP : OURO_OK;
 }
 
@@ -112,19 +122,29 @@ int ouro_gc_get_referents(void *const *objects, size_t count, ouro_object_fn vis
 static void change_all(uint8_t lowest, uint8_t highest, uint8_t to) {
   for (size_t unit = ouro__first_unit(OURO_SCOPE_ALL); unit != OURO_UNIT_END; unit = ouro__next_unit(OURO_SCOPE_ALL, unit)) {
     const ouro__side *side = &ouro__hot_sides[unit];
-    for (unsigned i = 0; i < side->numbers; i++) {
+    for (unsigned i = 0; side->state && i < side->numbers; i++) {
       if (side->state[i] >= lowest && side->state[i] <= highest) side->state[i] = to;
     }
   }
 }
 
-void ouro_gc_freeze(void) {
-  if (!ouro__attached()) return;
+int ouro_gc_freeze(void) {
+  int result = ouro__look_begin();
+  if (result) return result;
   change_all(OURO_STATE_OLD, OURO_STATE_YOUNG, OURO_STATE_FROZEN);
-  ouro__at.made = ouro__gc.count[1] = ouro__gc.count[2] = 0;
+  ouro__set_made_of_all(0);
+  ouro__store_relaxed(&ouro__gc.count[1], 0);
+  ouro__store_relaxed(&ouro__gc.count[2], 0);
+  ouro__look_end();
+  return OURO_OK;
 }
-void ouro_gc_unfreeze(void) {
-  if (ouro__attached()) change_all(OURO_STATE_FROZEN, OURO_STATE_FROZEN, OURO_STATE_OLD);
+
+int ouro_gc_unfreeze(void) {
+  int result = ouro__look_begin();
+  if (result) return result;
+  change_all(OURO_STATE_FROZEN, OURO_STATE_FROZEN, OURO_STATE_OLD);
+  ouro__look_end();
+  return OURO_OK;
 }
 
 static int add_one(void *object, void *arg) {

@@ -53,7 +53,7 @@ void ouro__marker_start(ouro__marker *it) {
   it->room = OURO__STACK_FIRST;
   it->fetch = true;
   it->full = false;
-  it->pending = it->untrack = it->weak = it->remember = false;
+  it->pending = it->untrack = it->weak = it->deferred = it->remember = false;
   it->known = NULL;
   it->first = it->waiting = it->traits = 0;
 }
@@ -122,6 +122,11 @@ void ouro__untrack_if_harmless(ouro_object *object, uint8_t *state) {
   if (it.found || it.shown < slots_of(object)) return;
   object->ouro__word &= ~(uint64_t)OURO_TRACKED;
   *state = OURO_STATE_UNTRACKED;
+}
+
+/* Not all that is reached is counted as usual. */
+void ouro__count_must_be(const ouro_object *object, uint64_t least) {
+  if (ouro__held(object) < (int64_t)least) ouro__fatal_object(OURO_FATAL_COUNT_TOO_SMALL, object);
 }
 
 /* What was reached is untracked, or even dead. */

@@ -8,12 +8,15 @@
 
 /* ---------------------------------------------------------------- members of a set */
 
-#define OURO__OWNER_MASK (UINT64_C(0xffff) << OURO_OWNER_SHIFT)
-#define OURO__USUAL ((uint64_t)OURO_FIRST_THREAD << OURO_OWNER_SHIFT | OURO_TRACKED)
-
-/* Of the thread, and tracked: nearly all. */
+/* Of a thread, and tracked: nearly all. */
 static inline bool ouro__is_usual(const ouro_object *object) {
-  return OURO_LIKELY((object->ouro__word & (OURO__OWNER_MASK | OURO_TRACKED)) == OURO__USUAL);
+  uint64_t word = object->ouro__word;
+  return OURO_LIKELY((word >> OURO_OWNER_SHIFT) - 1u < OURO_THREADS_MOST && word & OURO_TRACKED);
+}
+
+/* All references to a usual one. */
+static inline int64_t ouro__held_usual(const ouro_object *object) {
+  return (int64_t)object->ouro__count + ouro__shared_count(object->ouro__shared);
 }
 
 static inline bool ouro__is_member(const ouro_object *object) {
@@ -63,7 +66,8 @@ typedef struct ouro__marker {
   size_t many;          /* objects with too many references for a byte, not reached when they were looked at */
   bool untrack;         /* immutable objects that hold nothing tracked */
   unsigned traits;      /* of the types of all that were not reached when they were looked at */
-  bool weak;            /* there are weak references to some of these */
+  bool weak;            /* there are weak references to some of these, or who tries to count them */
+  bool deferred;        /* some of these are deferred */
   unsigned first, waiting; /* of the queue, and how many are in it */
   ouro__reached fetched[OURO__AHEAD];
   ouro__reached first_stack[OURO__STACK_FIRST];
@@ -79,6 +83,7 @@ static inline ouro_object *ouro__reached_object(ouro__reached one) { return (our
 void ouro__put_on_stack(ouro__marker *it, ouro__reached one, uint8_t *state);
 void ouro__untrack_if_harmless(ouro_object *object, uint8_t *state);
 void ouro__look_at_stranger(ouro_object *object) OURO_COLD;
+void ouro__count_must_be(const ouro_object *object, uint64_t least) OURO_COLD;
 
 /* To be looked through: soon, and fetched meanwhile, or, where many wait already, later. A set that is in the cache need not be fetched. */
 static inline void ouro__reach(ouro__marker *it, ouro_object *object, uint8_t *state) {
@@ -116,9 +121,7 @@ static inline void ouro__look_through(ouro__marker *it, ouro__map m, ouro__reach
     ouro__look_at_stranger(object);
     return;
   }
-  if (OURO_UNLIKELY(object->ouro__count < one >> 56) && !ouro_is_immortal(object)) {
-    ouro__fatal_object(OURO_FATAL_COUNT_TOO_SMALL, object);
-  }
+  if (OURO_UNLIKELY(ouro__held_usual(object) < (int64_t)(one >> 56))) ouro__count_must_be(object, one >> 56);
   const ouro_type *type = ouro_type_of(object);
   unsigned traits = type->ouro__derived.flags;
   it->marked++;

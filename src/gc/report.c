@@ -1,8 +1,9 @@
 /* gc/report.c - the objects' part of a report: live ones by type and generation, and what the collections did.
  *
- * The figures are taken by whoever writes a report, where that is safe: on the thread to which objects belong, outside of signal
- * handlers and of collections. Anybody else shows those that were taken last, if any, and has them taken anew at the end of the
- * next collection. They are taken into fixed memory, and written from there without allocating. */
+ * The figures are taken by whoever writes a report, where that is safe: in an attached thread, outside of signal handlers and of collections of its
+ * own, and not from the heap's tick, which may come while locks are held. Anybody else shows those that were taken last, if any, and has them taken
+ * anew at the thread's next safepoint, or at the end of the next collection. They are taken into fixed memory, and written from there without
+ * allocating. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -13,6 +14,9 @@
 #include "os/os.h"
 
 enum { ROWS = 40, NAME_BYTES = 64, TYPES_FIRST = 128 };
+
+/* A report does not hold up a program for longer than this. */
+#define SHORT_PATIENCE UINT64_C(10000000)
 
 /* Collections take figures no more often than this many times as long as it took the last time. */
 #define PAUSE_SHARE 100
@@ -31,7 +35,10 @@ static struct {
   size_t rows;
   row row[ROWS]; /* those with most bytes */
   ouro_gc_stats stats[OURO_GENERATIONS];
+  ouro_stop_stats stops;
 } figures;
+
+static _Thread_local bool in_tick;
 
 /* ---------------------------------------------------------------- taking the figures */
 
@@ -96,11 +103,13 @@ static ouro_type_stats *get_types(size_t *count) {
   }
 }
 
-/* Without memory, those of before stay. */
+/* Without memory, or where a thread does not come, those of before stay. */
 static void take_figures(void) {
   size_t count;
   uint64_t start = ouro__os_now_ns();
+  if (!ouro__world_stop(SHORT_PATIENCE)) return;
   ouro_type_stats *types = get_types(&count);
+  ouro__world_start();
   if (!types) return;
   figures.types = count;
   figures.objects = figures.bytes = figures.rows = 0;
@@ -108,6 +117,7 @@ static void take_figures(void) {
   for (size_t i = 0; i < count; i++) add_type(&types[i]);
   ouro_free(types);
   ouro_gc_get_stats(figures.stats);
+  ouro_stop_stats_get(&figures.stops);
   figures.known = true;
   figures.taken_ns = ouro__os_now_ns();
   figures.cost_ns = figures.taken_ns - start;
@@ -178,6 +188,35 @@ static void json_type(const sink *to, const row *type, bool first) {
   put(to, "]}");
 }
 
+/* The least number of microseconds that so many of a hundred stops took less than. */
+static uint64_t stops_below(unsigned percent) {
+  const unsigned slots = sizeof figures.stops.took / sizeof *figures.stops.took;
+  uint64_t all = 0, some = 0;
+  for (unsigned i = 0; i < slots; i++) all += figures.stops.took[i];
+  for (unsigned i = 0; i < slots; i++) {
+    some += figures.stops.took[i];
+    if (some * 100 >= all * percent) return UINT64_C(1) << i;
+  }
+  return 0;
+}
+
+static void json_stops(const sink *to) {
+  const ouro_stop_stats *stops = &figures.stops;
+  put(to, ",\n \"stops\":{\"stops\":");
+  put_num(to, stops->stops, 0);
+  member(to, "given_up", stops->given_up);
+  member(to, "waited_ns", stops->waited_ns);
+  member(to, "longest_ns", stops->longest_ns);
+  member(to, "stopped_ns", stops->stopped_ns);
+  member(to, "late_thread", stops->late_thread);
+  put(to, ",\"took\":[");
+  for (unsigned i = 0; i < sizeof stops->took / sizeof *stops->took; i++) {
+    if (i) put(to, ",");
+    put_num(to, stops->took[i], 0);
+  }
+  put(to, "]}");
+}
+
 static void write_json(const sink *to) {
   put(to, ",\n \"objects\":{\"live\":");
   put_num(to, figures.objects, 0);
@@ -188,7 +227,9 @@ static void write_json(const sink *to) {
   member(to, "types_in_all", figures.types);
   put(to, ",\"types\":[");
   for (size_t i = 0; i < figures.rows; i++) json_type(to, &figures.row[i], i == 0);
-  put(to, "]}");
+  put(to, "]");
+  json_stops(to);
+  put(to, "}");
 }
 
 static void text_line(const sink *to, size_t objects, size_t bytes, const size_t generation[OURO_GENERATIONS],
@@ -198,6 +239,26 @@ static void text_line(const sink *to, size_t objects, size_t bytes, const size_t
   for (int i = 0; i < OURO_GENERATIONS; i++) put_num(to, generation[i], 10);
   put(to, "  ");
   put(to, name);
+  put(to, "\n");
+}
+
+static void text_stops(const sink *to) {
+  const ouro_stop_stats *stops = &figures.stops;
+  if (!stops->stops && !stops->given_up) return;
+  put(to, "threads stopped ");
+  put_num(to, stops->stops, 0);
+  put(to, " times, given up ");
+  put_num(to, stops->given_up, 0);
+  put(to, "; of 100, 99 took less than ");
+  put_num(to, stops_below(99), 0);
+  put(to, " us, the longest ");
+  put_num(to, stops->longest_ns / 1000, 0);
+  put(to, " us");
+  if (stops->late_thread) {
+    put(to, ": thread ");
+    put_num(to, stops->late_thread, 0);
+    put(to, " was late");
+  }
   put(to, "\n");
 }
 
@@ -220,6 +281,7 @@ static void write_text(const sink *to) {
     put_num(to, it->longest_ns / 1000, 12);
     put(to, "\n");
   }
+  text_stops(to);
 }
 
 /* As ouro__stats_part has it. */
@@ -229,16 +291,20 @@ static void write_part(enum ouro_format format, bool handler, void (*put_text)(v
   if (ouro__exchange_acquire(&figures.busy, 1)) return; /* a handler above it, another thread, or a walk of its own */
   int saved = errno;
   ouro__store_relaxed(&figures.wanted, 1);
-  if (!handler && ouro__at.id != OURO__NO_THREAD && !ouro__gc.collecting) take_figures();
+  if (!handler && ouro__thread_is_in() && !ouro__gc_is_mine()) {
+    if (in_tick) {
+      OURO__SET(ouro__at.limit, INT32_MIN); /* at the next safepoint */
+    } else {
+      take_figures();
+    }
+  }
   errno = saved;
   if (figures.known) (format == OURO_FORMAT_JSON ? write_json : write_text)(&to);
   ouro__store_release(&figures.busy, 0);
 }
 
-/* An ouro_gc_fn. */
-static void after_collection(const ouro_gc_info *info, void *arg) {
-  (void)arg;
-  if (!info->stop || !ouro__load_relaxed(&figures.wanted)) return;
+/* Somebody could only show old ones. */
+static void take_wanted_figures(void) {
   if (ouro__exchange_acquire(&figures.busy, 1)) return;
   int saved = errno;
   if (ouro__os_now_ns() - figures.taken_ns >= PAUSE_SHARE * figures.cost_ns) take_figures();
@@ -246,7 +312,26 @@ static void after_collection(const ouro_gc_info *info, void *arg) {
   ouro__store_release(&figures.busy, 0);
 }
 
+/* An ouro_gc_fn. */
+static void after_collection(const ouro_gc_info *info, void *arg) {
+  (void)arg;
+  if (info->stop && ouro__load_relaxed(&figures.wanted)) take_wanted_figures();
+}
+
+void ouro__report_at_safepoint(void) {
+  if (OURO_UNLIKELY(ouro__load_relaxed(&figures.wanted)) && !ouro__gc_is_mine()) take_wanted_figures();
+}
+
 /* ---------------------------------------------------------------- joining */
+
+static _Atomic(ouro__tick_fn) joined_tick;
+
+static void tick(void) {
+  ouro__tick_fn fn = ouro__load_acquire(&joined_tick);
+  in_tick = true;
+  fn();
+  in_tick = false;
+}
 
 /* Nobody preloaded writes reports unless these say so: then a search for it is spared, which allocates where it fails. */
 static bool are_reports_asked_for(void) {
@@ -263,10 +348,11 @@ void ouro__report_join(void) {
   void *address = dlsym(RTLD_DEFAULT, OURO_JOIN_NAME);
   ouro__join_fn join;
   memcpy(&join, &address, sizeof join);
-  ouro__tick_fn tick = address ? join(&part) : NULL;
-  if (tick) {
+  ouro__tick_fn fn = address ? join(&part) : NULL;
+  if (fn) {
+    ouro__store_release(&joined_tick, fn);
     ouro__heap_set_tick(tick);
-    ouro_gc_callback_add(after_collection, NULL); /* without memory for that, figures are older */
+    ouro__gc_add_callback(after_collection, NULL); /* without memory for that, figures are older */
   }
   errno = saved;
 }

@@ -1,31 +1,31 @@
 /* gc/sweep.c - plain garbage, whose going nobody can notice: freed in the order of addresses, without counting.
  *
  * All references to garbage come from garbage: they need not be counted down. First, references from garbage to anything else are
- * released, while all garbage is still in place; whatever that runs cannot reach any of it. Then the blocks are freed, those of a unit
- * together. */
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("O3") /* bytes shall be looked at with vectors */
-#endif
-
+ * released, while all garbage is still in place; whatever that runs, here or in other threads, cannot reach any of it. Then the blocks are freed, those
+ * of a unit together. A child of fork finds it at any point in between: what is not yet dead has only references that are still to be
+ * released. */
 #include <string.h>
 
 #include "gc/gc.h"
 
-static inline void release_outside(ouro__map m, ouro_object *target) {
+static inline bool is_outside(ouro__map m, ouro_object *target) {
   const uint8_t *state = ouro__state_in(m, target);
-  if (!state || *state != OURO_STATE_TRASH) ouro__release_ref(target);
+  return !state || OURO__SEE(*state) != OURO_STATE_TRASH;
 }
 
 static void release_word(ouro_visitor *visitor, uintptr_t *word, void *object, uintptr_t empty) {
   (void)visitor;
-  (void)word;
-  (void)empty;
-  release_outside(ouro__map_now(), object);
+  if (!is_outside(ouro__map_now(), object)) return;
+  *word = empty;
+  ouro__release_ref(object);
 }
 
-static inline void release_run(ouro__map m, ouro_object *const *slot, size_t slots) {
+static inline void release_run(ouro__map m, ouro_object **slot, size_t slots) {
   for (; slots; slots--, slot++) {
-    if (*slot) release_outside(m, *slot);
+    ouro_object *target = *slot;
+    if (!target || !is_outside(m, target)) continue;
+    *slot = NULL;
+    ouro__release_ref(target);
   }
 }
 
@@ -43,18 +43,26 @@ static inline void release_others(ouro__map m, ouro_object *object) {
   ouro__set_owner(object, OURO__NOBODY);
 }
 
-/* Whatever runs meanwhile, a unit with garbage in it stays: none of that is freed yet. */
-static OURO_NOINLINE void release_all(ouro__scope scope) {
+/* Between two units, others may stop the world. */
+static inline void pause(void) {
+  if (OURO_UNLIKELY(ouro__load_relaxed(&ouro__stop_wanted))) ouro__stop_point(NULL);
+  ouro__gc_progress();
+}
+
+static OURO_NOINLINE void release_all(void) {
   const ouro__map m = ouro__map_now();
-  for (size_t unit = ouro__first_unit(scope); unit != OURO_UNIT_END; unit = ouro__next_unit(scope, unit)) {
+  for (size_t unit = ouro__garbage.first; unit != OURO_UNIT_END; unit = m.sides[unit].next[0]) {
     const ouro__side *side = &m.sides[unit];
-    for (unsigned first = 0; side->state && first < side->numbers; first += 8) {
-      if (ouro__none_of_eight(side->state + first, OURO_STATE_TRASH)) continue;
-      const uint8_t *state = side->state;
+    const uint8_t *state = side->state;
+    for (unsigned first = 0; state && first < side->numbers; first += 8) {
+      if (ouro__none_of_eight(state + first, OURO_STATE_TRASH)) continue;
       for (unsigned i = first; i < first + 8; i++) {
-        if (state[i] == OURO_STATE_TRASH) release_others(m, ouro__object_at(unit, side, i));
+        if (OURO__SEE(state[i]) != OURO_STATE_TRASH) continue;
+        ouro_object *object = ouro__object_at(unit, side, i);
+        if (OURO_LIKELY(ouro__is_live(object))) release_others(m, object);
       }
     }
+    pause();
   }
 }
 
@@ -62,61 +70,36 @@ static OURO_NOINLINE void release_all(ouro__scope scope) {
 
 enum { FEW = 16 };
 
-/* A bit for each of `count` bytes, a multiple of eight up to 64, that is OURO_STATE_TRASH. */
-static uint64_t trash_bits(const uint8_t *state, unsigned count) {
-  const uint64_t ones = UINT64_C(0x0101010101010101), low = ones * 0x7f;
-  uint64_t bits = 0;
-  for (unsigned i = 0; i < count; i += 8) {
-    uint64_t eight;
-    memcpy(&eight, state + i, 8);
-    eight ^= ones * OURO_STATE_TRASH;
-    eight = ~(((eight & low) + low) | eight | low); /* the highest bit of each byte that was trash */
-    bits |= ((eight >> 7) * UINT64_C(0x0102040810204080) >> 56) << i;
-  }
-  return bits;
+static size_t count_left(void) {
+  size_t count = 0;
+  for (unsigned word = 0; word < OURO_SIDE_MOST / 64; word++) count += ouro__popcount64(ouro__garbage.left[word]);
+  return count;
 }
 
-static size_t find_trash(const ouro__side *side, uint64_t *bits) {
-  size_t found = 0;
-  for (unsigned first = 0; first < side->numbers; first += 64) {
-    unsigned left = side->numbers - first;
-    bits[first / 64] = trash_bits(side->state + first, left < 64 ? left : 64);
-    found += ouro__popcount64(bits[first / 64]);
-  }
+/* Of the unit that was taken. */
+static size_t free_left(void) {
+  size_t found = count_left(), unit = ouro__garbage.unit;
+  bool many = found >= FEW && ouro__hot_sides[unit].size < OURO_SIDE_STEP;
+  if (many) ouro__garbage.unit = OURO_UNIT_END; /* not to be freed once more, whatever happens meanwhile */
+  if (many && ouro__object_free_many(unit, ouro__garbage.left)) return found;
+  ouro__garbage.unit = (uint32_t)unit;
+  for (ouro_object *object = ouro__next_left(); object; object = ouro__next_left()) ouro__object_free_any(object);
   return found;
 }
 
-static void free_one_by_one(size_t unit, const ouro__side *side) {
-  for (unsigned i = 0; side->state && i < side->numbers; i++) {
-    if (side->state[i] != OURO_STATE_TRASH) continue;
-    side->state[i] = OURO_STATE_NONE;
-    ouro__object_free_any(ouro__object_at(unit, side, i));
-  }
-}
-
-static size_t free_trash_of(size_t unit, const ouro__side *side) {
-  uint64_t bits[OURO_SIDE_MOST / 64];
-  if (!side->state) return 0;
-  size_t found = find_trash(side, bits);
-  if (found >= FEW && side->size < OURO_SIDE_STEP) {
-    for (unsigned i = 0; i < side->numbers; i++) {
-      if (side->state[i] == OURO_STATE_TRASH) side->state[i] = OURO_STATE_NONE;
-    }
-    ouro__object_free_many(unit, bits);
-  } else if (found) {
-    free_one_by_one(unit, side);
-  }
-  return found;
-}
-
-void ouro__sweep(ouro__scope scope) {
+void ouro__sweep(void) {
   size_t freed = 0;
-  ouro__sweeping = true;
-  release_all(scope);
-  ouro__sweeping = false;
-  for (size_t unit = ouro__first_unit(scope), next; unit != OURO_UNIT_END; unit = next) {
-    freed += free_trash_of(unit, &ouro__hot_sides[unit]);
-    next = ouro__next_unit(scope, unit);
+  ouro__store_relaxed(&ouro__garbage.stage, OURO_STAGE_SWEPT);
+  ouro__store_relaxed(&ouro__sweeping, true);
+  ouro__world_start();
+  for (ouro_object *object = ouro__next_left(); object; object = ouro__next_left()) ouro__object_free_any(object); /* of before a fork */
+  release_all();
+  while (ouro__take_garbage_unit(OURO_STATE_NONE)) {
+    freed += free_left();
+    pause();
   }
-  ouro__at.made = (size_t)ouro__at.made > freed ? ouro__at.made - (int32_t)freed : 0;
+  ouro__store_relaxed(&ouro__sweeping, false);
+  ouro__store_relaxed(&ouro__garbage.stage, OURO_STAGE_NONE);
+  int32_t made = OURO__SEE(ouro__at.made);
+  OURO__SET(ouro__at.made, (size_t)made > freed ? made - (int32_t)freed : 0);
 }

@@ -1,7 +1,7 @@
 /* gc/verify.c - the checker of all objects: every header, every reference, every count, every byte of state.
  *
  * It keeps a table of its own of all live objects, and counts there: so it can be called at any time, also inside a collection, and it
- * does not rest on what it checks. */
+ * does not rest on what it checks. The world is stopped meanwhile. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,7 +81,7 @@ static bool may_be_static(const void *object) {
 
 /* Condemned by the collection that runs just now, and hidden from walks. */
 static bool is_condemned(const void *object) {
-  const uint8_t *state = ouro__gc.collecting ? ouro__state(object) : NULL;
+  const uint8_t *state = ouro__gc_has_condemned() ? ouro__state(object) : NULL;
   return state && *state == OURO_STATE_TRASH;
 }
 
@@ -159,7 +159,20 @@ static const char *wrong_state(const ouro_object *object, uint8_t state) {
 }
 
 static bool is_owner(unsigned owner) {
-  return owner == OURO_FIRST_THREAD || owner == OURO__IMMORTAL || owner == OURO__DEFERRED;
+  bool other = owner == OURO__IMMORTAL || owner == OURO__DEFERRED || owner == OURO__MERGED;
+  return other || (owner >= 1 && owner <= ouro__load_relaxed(&ouro__threads_top));
+}
+
+/* What is wrong with the flags of `shared`; NULL: nothing. */
+static const char *wrong_flags(const ouro_object *object) {
+  uint32_t shared = object->ouro__shared;
+  unsigned owner = ouro__owner(object);
+  bool counts_there = owner != OURO__IMMORTAL && owner != OURO__DEFERRED;
+  if (counts_there && (owner == OURO__MERGED) != ((shared & OURO_S_MERGED) != 0)) return "an object that is merged, and does not say so, or says so, and is not";
+  if (shared & OURO_S_QUEUED && owner == OURO__MERGED) return "a merged object in a queue";
+  if (shared & OURO_S_LOCK_WAITED && !(shared & OURO_S_LOCKED)) return "an object's lock that is waited for, and nobody has";
+  if (ouro__has(object, OURO_WEAK) && !(shared & OURO_S_WATCHED)) return "I-OBJ-5: an object with weak references that is not watched";
+  return NULL;
 }
 
 static void check_object(verifier *it, ouro_object *object) {
@@ -174,10 +187,13 @@ static void check_object(verifier *it, ouro_object *object) {
   if (tracked && !(type->ouro__derived.flags & OURO_D_CONTAINER)) complain(it, "a tracked object of an acyclic type", object, object);
   const char *why = state ? wrong_state(object, *state) : NULL;
   if (why) complain(it, why, object, object);
-  if (!ouro_is_deferred(object) && object->ouro__count == 0) complain(it, "a live object that nobody counts", object, object);
+  if (ouro_is_deferred(object) && !ouro__deferred_known(object)) complain(it, "a deferred object that nobody counts", object, object);
+  if (!ouro_is_deferred(object) && ouro__held(object) <= 0) complain(it, "a live object that nobody counts", object, object);
   if (ouro__has(object, OURO_WEAK) && !ouro__weak_known(object)) {
     complain(it, "I-OBJ-4: an object says that there are weak references to it", object, object);
   }
+  const char *flags = wrong_flags(object);
+  if (flags) complain(it, flags, object, object);
   /* Of what a running collection has condemned, some may be gone already. */
   if (!(state && *state == OURO_STATE_TRASH)) check_references(it, object);
 }
@@ -186,7 +202,7 @@ static void check_object(verifier *it, ouro_object *object) {
 static void check_states(verifier *it) {
   for (size_t unit = ouro__first_unit(OURO_SCOPE_ALL); unit != OURO_UNIT_END; unit = ouro__next_unit(OURO_SCOPE_ALL, unit)) {
     const ouro__side *side = &ouro__hot_sides[unit];
-    for (unsigned i = 0; i < side->numbers; i++) {
+    for (unsigned i = 0; side->state && i < side->numbers; i++) {
       if (side->state[i] > OURO_STATE_TRASH) continue;
       const ouro_object *object = ouro__object_at(unit, side, i);
       complain(it, "a state that only a collection gives", object, ouro__is_live(object) ? object : NULL);
@@ -197,27 +213,34 @@ static void check_states(verifier *it) {
 static void check_counts(verifier *it) {
   for (size_t i = 0; it->table && i <= it->mask; i++) {
     const known *each = &it->table[i];
-    if (!each->object || each->found <= ouro__held(each->object)) continue;
+    if (!each->object || (int64_t)each->found <= ouro__held(each->object)) continue;
     complain(it, "an object with more references than were counted", each->object, each->object);
   }
 }
 
-size_t ouro_gc_verify(char *text, size_t text_size) {
-  verifier it = {.text = text, .text_size = text_size};
+static void check_all(verifier *it) {
   const char *why = NULL;
   const void *where = NULL;
+  ouro_each_object(learn, it);
+  for (size_t i = 0; it->table && i <= it->mask && !it->failed; i++) {
+    if (it->table[i].object) check_object(it, it->table[i].object);
+  }
+  if (!it->failed) check_counts(it);
+  if (!ouro__gc_has_condemned()) check_states(it);
+  if (!ouro__weak_valid(&why, &where)) complain(it, why, where, NULL);
+  if (!ouro__deferred_valid(&why, &where)) complain(it, why, where, NULL);
+}
+
+size_t ouro_gc_verify(char *text, size_t text_size) {
+  verifier it = {.text = text, .text_size = text_size};
   if (text && text_size) *text = 0;
-  if (!ouro__may_look()) {
-    complain(&it, "objects belong to another thread", NULL, NULL);
+  int result = ouro__look_begin();
+  if (result) {
+    complain(&it, result == OURO_EPERM ? "objects belong to another thread" : "a thread did not come to a safepoint in time", NULL, NULL);
     return SIZE_MAX;
   }
-  ouro_each_object(learn, &it);
-  for (size_t i = 0; it.table && i <= it.mask && !it.failed; i++) {
-    if (it.table[i].object) check_object(&it, it.table[i].object);
-  }
-  if (!it.failed) check_counts(&it);
-  if (!ouro__gc.collecting) check_states(&it);
-  if (!ouro__weak_valid(&why, &where)) complain(&it, why, where, NULL);
+  check_all(&it);
+  ouro__look_end();
   if (it.failed && !it.wrong) {
     complain(&it, "not all could be looked at: no memory", NULL, NULL);
     it.wrong = SIZE_MAX;

@@ -62,7 +62,8 @@ bool ouro__is_object_block(const void *address);
 /* Bytes of a block of the class; 0: of class 0. */
 size_t ouro__class_bytes(unsigned class_);
 
-/* What is beside a unit (see layout.h): where objects with references live, a byte of state for each. */
+/* What is beside a unit (see layout.h): where objects with references live, a byte of state for each. All but `next` and `listed` is written when a
+ * pool or large block is made there or deleted, by a thread that may touch objects; a byte of state by who may touch its object. */
 typedef struct ouro__side {
   uint8_t *state;      /* a byte for each number; NULL: no such objects here, but acyclic ones perhaps */
   uint32_t magic;      /* offset in the unit * magic >> 32 is the number of the object at that offset */
@@ -70,10 +71,12 @@ typedef struct ouro__side {
   uint32_t next[2];    /* links of the collector's lists of units; they outlive the pool, as `listed` does */
   uint16_t numbers;    /* how many, with states a multiple of eight: the last few may be of no object. 0: no objects here */
   uint16_t distance;   /* of the bin that blocks of this unit go to; 0: none */
-  uint8_t listed;      /* in which of the lists */
+  _Atomic uint8_t listed; /* in which of the lists; and OURO_SIDE_PINNED: no pool here is deleted. Any thread's that makes objects */
 } ouro__side;
 
 _Static_assert(sizeof(ouro__side) == 32, "two of them are one cache line");
+
+#define OURO_SIDE_PINNED 4u /* in `listed`, beside a bit for each list */
 
 #define OURO_STATE_NONE 252u
 #define OURO_SIDE_MOST 4096u /* numbers of a unit */
@@ -83,7 +86,8 @@ extern ouro__side *ouro__hot_sides OURO__HIDDEN; /* set with ouro__hot_base */
 
 static inline size_t ouro__unit_number(const void *address) { return ((uintptr_t)address - ouro__hot_base) >> OURO__UNIT_SHIFT; }
 
-/* Set in the thread to which objects belong: while it walks over them, no pool of theirs goes but by its own doing. */
+/* Set in a thread as long as it may touch objects (thread/thread.h): it alone may delete pools of them. So while all such threads but one
+ * stand still, that one walks over objects without a lock, and no pool of theirs goes but by its own doing. */
 extern _Thread_local bool ouro__walks_objects;
 
 /* As ouro__object_free, where the class is not known. */

@@ -148,7 +148,8 @@ bool ouro__is_object_block(const void *address) {
 
 size_t ouro__units_end(void) { return (size_t)ouro__load_relaxed(&ouro__arenas_top) * OURO_ARENA_UNITS; }
 
-/* By what is beside the unit, which only the thread of the objects writes: others make and delete pools of other kinds meanwhile. */
+/* By what is beside the unit, which only threads write that may touch objects, and the caller has stopped them: others make and delete
+ * pools of other kinds meanwhile. */
 int ouro__each_acyclic_block(size_t unit, int (*fn)(void *block, void *arg), void *arg) {
   const ouro__side *side = &ouro__hot_sides[unit];
   const ouro__pool *pool = &ouro__the_region.pools[unit];

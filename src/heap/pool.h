@@ -18,10 +18,18 @@ ouro__pool *ouro__pool_new(ouro_heap *heap, unsigned class_);
 /* Take the pool out of its heap's lists and give its units back, whatever is in it. */
 void ouro__pool_delete(ouro__pool *pool);
 
-/* Pools of objects are walked over without a lock, by the thread to which objects belong: it alone may delete them. Others can only
- * give their pages back. */
+/* Is some unit of the pool pinned? The collector walks over it while others make and free objects. */
+static inline bool ouro__pool_is_pinned(const ouro__pool *pool) {
+  const ouro__side *side = &ouro__hot_sides[ouro__pool_unit(pool)];
+  unsigned listed = 0;
+  for (unsigned unit = 0; unit < pool->units; unit++) listed |= ouro__load_relaxed(&side[unit].listed);
+  return listed & OURO_SIDE_PINNED;
+}
+
+/* Pools of objects are walked over without a lock (ouro__walks_objects): only threads that stand still meanwhile may delete them, and
+ * not those that are pinned. Others can only give their pages back. */
 static inline bool ouro__pool_may_go(const ouro__pool *pool) {
-  return pool->class_ < OURO_RAW_CLASSES || ouro__walks_objects;
+  return pool->class_ < OURO_RAW_CLASSES || (ouro__walks_objects && !ouro__pool_is_pinned(pool));
 }
 
 /* Take up to `want` blocks, the lowest addresses first, and write them downwards from `end`, so that who pops them from above gets

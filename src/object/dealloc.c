@@ -7,15 +7,35 @@
 
 enum { NESTED_MOST = 50 };
 
-/* Dead objects that wait, linked in their first 8 bytes. */
-static ouro_object *queue;
+/* Dead objects that wait for this thread, linked through their counts: an address has 43 bits that are not zero, and of the first 8 bytes
+ * all but the flags are free. */
+static _Thread_local ouro_object *queue;
 
-static ouro_object **link_of(ouro_object *object) { return (ouro_object **)(void *)object; }
+enum { FLAGS = 0xff };
 
+static void set_link(ouro_object *object, const ouro_object *next) {
+  uint64_t link = (uintptr_t)next >> 4;
+  object->ouro__count = (uint32_t)link;
+  OURO__SET(object->ouro__shared, (uint32_t)(link >> 32) << 8 | (object->ouro__shared & FLAGS));
+}
+
+static ouro_object *link_of(const ouro_object *object) {
+  return (ouro_object *)(uintptr_t)(((uint64_t)(object->ouro__shared >> 8) << 32 | object->ouro__count) << 4);
+}
+
+/* What can still be found, or is held by others, is first decided about. */
 static void put_off(ouro_object *object) {
-  ouro__set_owner(object, OURO__NOBODY);
-  *link_of(object) = queue;
+  bool shared = ouro__load_relaxed(ouro__shared(object)) != 0;
+  if (OURO_UNLIKELY(shared) && !ouro__was_last(object, false)) return;
+  if (ouro__is_live(object)) ouro__set_owner(object, OURO__NOBODY);
+  set_link(object, queue);
   queue = object;
+}
+
+/* The last reference has gone: it is this thread's to free, and a watched one is not to be found meanwhile. */
+static void begin_to_die(ouro_object *object, uint32_t flags) {
+  ouro__store_relaxed(ouro__shared(object), flags & OURO_S_WATCHED ? flags | OURO_S_DYING : flags);
+  ouro__change_owner(object, ouro__at.id);
 }
 
 static void now(ouro_object *object);
@@ -24,10 +44,9 @@ static void now(ouro_object *object);
 static OURO_NOINLINE void drain(void) {
   while (queue) {
     ouro_object *object = queue;
-    queue = *link_of(object);
+    queue = link_of(object);
     object->ouro__count = 0;
-    object->ouro__shared = 0;
-    ouro__set_owner(object, OURO_FIRST_THREAD);
+    begin_to_die(object, object->ouro__shared & FLAGS);
     ouro__at.depth = 1;
     now(object);
     ouro__at.depth = 0;
@@ -52,7 +71,8 @@ static inline void release_run(ouro_object *object, size_t first, size_t slots) 
 static OURO_NOINLINE void free_odd(ouro_object *object) { ouro__object_free_any(object); }
 
 static inline void free_block(ouro_object *object, unsigned traits, uint32_t distance) {
-  ouro__at.made -= (ouro__at.made > 0) & (traits / OURO_D_CONTAINER & 1); /* before another object may lie there */
+  int32_t made = OURO__SEE(ouro__at.made);
+  OURO__SET(ouro__at.made, made - ((made > 0) & (int32_t)(traits / OURO_D_CONTAINER & 1))); /* before another object may lie there */
   if (OURO_LIKELY(distance != 0)) {
     ouro__object_free(distance, object);
   } else {
@@ -70,7 +90,7 @@ void ouro__finalize(ouro_object *object) {
   const ouro_type *type = ouro_type_of(object);
   while (type && !type->finalize) type = type->base;
   if (!type || ouro__has(object, OURO_FINALIZED)) return;
-  object->ouro__word |= OURO_FINALIZED;
+  ouro__set_bit(object, OURO_FINALIZED);
   type->finalize(object);
 }
 
@@ -78,23 +98,40 @@ void ouro__finalize(ouro_object *object) {
 static void begin_anew(ouro_object *object) {
   uint8_t *state = ouro__has(object, OURO_TRACKED) ? ouro__state(object) : NULL;
   if (!state) return;
-  *state = OURO_STATE_YOUNG;
+  OURO__SET(*state, OURO_STATE_YOUNG);
   ouro__list_unit(ouro__unit_number(object), 0);
 }
 
-/* Run the finalizer of an object whose count is zero; false: it lives on. */
+/* Run the finalizer of an object that is held by that alone, with a count of 1; false: it lives on. */
 static bool finalize_dying(ouro_object *object) {
-  object->ouro__count = 1;
   begin_anew(object);
   enter();
+  ouro__me->keep++;
   ouro__finalize(object);
+  ouro__me->keep--;
   leave();
   if (OURO_UNLIKELY(!ouro__is_live(object))) ouro__fatal_object(OURO_FATAL_COUNT_TOO_SMALL, object); /* it released our reference */
-  if (ouro__owner(object) != OURO_FIRST_THREAD) { /* it has become immortal, or deferred */
-    if (ouro_is_deferred(object)) object->ouro__count--;
+  if (OURO_UNLIKELY(!ouro__is_mine(object))) { /* merged meanwhile, or it has become immortal, or deferred */
+    ouro__decref_slow(object);
     return false;
   }
-  return --object->ouro__count == 0;
+  return ouro__step(&object->ouro__count, UINT32_MAX) == 0;
+}
+
+/* The count is zero: is it dead? false: others hold it, or its finalizer has brought it back. Afterwards it is dead. */
+static bool dies(ouro_object *object, unsigned traits) {
+  bool finalize = traits & OURO_D_FINALIZE && !ouro__has(object, OURO_FINALIZED);
+  if (finalize) {
+    if (ouro__load_relaxed(ouro__shared(object)) == 0) {
+      OURO__SET(object->ouro__count, 1);
+    } else if (!ouro__was_last(object, true)) {
+      return false;
+    }
+    if (!finalize_dying(object)) return false;
+  }
+  if (ouro__load_relaxed(ouro__shared(object)) != 0 && !ouro__was_last(object, false)) return false;
+  if (ouro__is_live(object)) ouro__set_owner(object, OURO__NOBODY);
+  return true;
 }
 
 static void release_others(const ouro_type *type, ouro_object *object) {
@@ -103,12 +140,11 @@ static void release_others(const ouro_type *type, ouro_object *object) {
   }
 }
 
-/* With a finalizer, weak references, scattered slots, a release, or of a type that counts its instances. */
+/* With a finalizer, weak references, scattered slots, a release, of a type that counts its instances, or one that others count too. */
 static OURO_NOINLINE void complex_now(ouro_object *object) {
   ouro_type *type = ouro_type_of(object);
   unsigned traits = type->ouro__derived.flags;
-  if (traits & OURO_D_FINALIZE && !ouro__has(object, OURO_FINALIZED) && !finalize_dying(object)) return;
-  ouro__set_owner(object, OURO__NOBODY);
+  if (!dies(object, traits)) return;
   enter();
   if (ouro__has(object, OURO_WEAK)) ouro__weak_died(object);
   release_run(object, type->ouro__derived.first, type->ouro__derived.slots);
@@ -126,10 +162,11 @@ static OURO_NOINLINE void complex_now(ouro_object *object) {
 
 static void with_slots_now(ouro_object *object, const ouro_type *type, size_t next);
 
-/* Most objects: no finalizer or the like, one run of slots, which is often empty already. */
+/* Most objects: no finalizer or the like, one run of slots, which is often empty already. The acquire pairs with the release of others who counted it. */
 static inline void now(ouro_object *object) {
   const ouro_type *type = ouro_type_of(object);
-  if (OURO_UNLIKELY(ouro__has(object, OURO_WEAK | OURO_ODD) || type->ouro__derived.flags & OURO_D_COMPLEX)) {
+  if (OURO_UNLIKELY(ouro__load_acquire(ouro__shared(object)) || ouro__has(object, OURO_WEAK | OURO_ODD) ||
+                    type->ouro__derived.flags & OURO_D_COMPLEX)) {
     complex_now(object);
     return;
   }
@@ -152,13 +189,14 @@ static OURO_NOINLINE void with_slots_now(ouro_object *object, const ouro_type *t
     ouro_object *child = *slot;
     if (!child) continue;
     if (OURO_UNLIKELY(!ouro__is_mine(child))) {
-      ouro__decref_slow(child);
-    } else if (--child->ouro__count == 0) {
-      if (OURO_UNLIKELY(deep)) {
-        put_off(child);
-      } else {
-        now(child);
-      }
+      ouro__release_ref(child);
+      continue;
+    }
+    if (ouro__step(&child->ouro__count, UINT32_MAX) != 0) continue;
+    if (OURO_UNLIKELY(deep)) {
+      put_off(child);
+    } else {
+      now(child);
     }
   }
   leave();
@@ -167,7 +205,7 @@ static OURO_NOINLINE void with_slots_now(ouro_object *object, const ouro_type *t
 
 void ouro__dealloc(void *dying) {
   ouro_object *object = dying;
-  OURO_ASSERT(object->ouro__count == 0 && ouro__is_mine(object));
+  OURO_ASSERT(OURO__SEE(object->ouro__count) == 0 && ouro__is_mine(object));
   if (OURO_UNLIKELY(ouro__at.depth >= NESTED_MOST)) {
     put_off(object);
     return;
@@ -178,4 +216,15 @@ void ouro__dealloc(void *dying) {
   }
   now(object);
   if (OURO_UNLIKELY(queue != NULL)) drain();
+}
+
+/* The thread that released it last becomes its owner: the rest is as for any other. */
+void ouro__dealloc_merged(ouro_object *object) {
+  uint32_t flags = ouro__load_relaxed(ouro__shared(object)) & (OURO_S_WATCHED | OURO_S_LOCKED | OURO_S_LOCK_WAITED);
+  bool watched = flags & OURO_S_WATCHED;
+  ouro__watch watch = {NULL, NULL, false};
+  if (watched) watch = ouro__watch_begin(object);
+  begin_to_die(object, flags);
+  if (watched) ouro__watch_end(watch);
+  ouro__dealloc(object);
 }

@@ -7,7 +7,7 @@
 
 /* ---------------------------------------------------------------- the walk */
 
-bool ouro__sweeping;
+_Atomic bool ouro__sweeping;
 
 typedef struct walk {
   ouro_object_fn visit;
@@ -21,23 +21,37 @@ static int show_if_live(void *block, void *arg) {
 
 static int walk_side(size_t unit, walk *state) {
   const ouro__side *side = &ouro__hot_sides[unit];
+  bool sweeping = ouro__load_relaxed(&ouro__sweeping);
   for (unsigned number = 0; side->state && number < side->numbers; number++) {
-    if (side->state[number] == OURO_STATE_NONE || (ouro__sweeping && side->state[number] == OURO_STATE_TRASH)) continue;
+    if (side->state[number] == OURO_STATE_NONE || (sweeping && side->state[number] == OURO_STATE_TRASH)) continue;
     int result = show_if_live(ouro__unit_start(unit) + (size_t)number * side->size, state);
     if (result) return result;
   }
   return 0;
 }
 
-int ouro_each_object(ouro_object_fn visit, void *arg) {
-  walk state = {visit, arg};
-  if (!visit) return OURO_EINVAL;
-  if (!ouro__may_look()) return OURO_EPERM;
+/* The other threads stand still. */
+static int walk_all(walk *state) {
   for (size_t unit = 0; unit < ouro__units_end(); unit++) {
-    int result = ouro__hot_sides[unit].state ? walk_side(unit, &state) : ouro__each_acyclic_block(unit, show_if_live, &state);
+    int result = ouro__hot_sides[unit].state ? walk_side(unit, state) : ouro__each_acyclic_block(unit, show_if_live, state);
     if (result) return result;
   }
   return 0;
+}
+
+static int look_begin(void) {
+  if (!ouro__attached()) return OURO_EPERM;
+  return ouro__world_stop(0) ? OURO_OK : OURO_EBUSY;
+}
+
+int ouro_each_object(ouro_object_fn visit, void *arg) {
+  walk state = {visit, arg};
+  if (!visit) return OURO_EINVAL;
+  int result = look_begin();
+  if (result) return result;
+  result = walk_all(&state);
+  ouro__world_start();
+  return result;
 }
 
 /* ---------------------------------------------------------------- by type */
@@ -98,24 +112,24 @@ static int more_bytes_first(const void *a, const void *b) {
   return strcmp(left->name ? left->name : "", right->name ? right->name : "");
 }
 
-/* The entries side by side and in order. false: no memory. */
-static bool take_census(census *all) {
-  ouro_each_object(count_object, all);
+/* The entries side by side and in order. 0, or a code. */
+static int take_census(census *all) {
+  int result = ouro_each_object(count_object, all);
   size_t count = 0;
   for (size_t i = 0; i < all->places; i++) {
     if (all->types[i].type) all->types[count++] = all->types[i];
   }
   if (count) qsort(all->types, count, sizeof *all->types, more_bytes_first);
-  return !all->failed;
+  return all->failed ? OURO_ENOMEM : result;
 }
 
 size_t ouro_type_stats_get(ouro_type_stats *stats, size_t room) {
   census all = {.with_immortals = true};
-  bool done = take_census(&all);
-  size_t count = done ? all.count : 0;
+  int result = take_census(&all);
+  size_t count = result ? 0 : all.count;
   for (size_t i = 0; i < count && i < room; i++) stats[i] = all.types[i];
   ouro_free(all.types);
-  if (!done) errno = ENOMEM;
+  if (result) errno = result == OURO_ENOMEM ? ENOMEM : result == OURO_EPERM ? EPERM : EBUSY;
   return count;
 }
 
@@ -242,13 +256,9 @@ static void write_sample(report *state, const sample *it) {
   say(state, "\n");
 }
 
-ptrdiff_t ouro_leaks_report(int (*write)(void *arg, const char *text, size_t length), void *arg) {
-  if (!write) return OURO_EINVAL;
-  if (!ouro__may_look()) return OURO_EPERM;
-  report *state = ouro_calloc(1, sizeof *state);
-  if (!state) return OURO_ENOMEM;
-  *state = (report){.visitor = {note_reference}, .write = write, .arg = arg};
-  ptrdiff_t result = take_census(&state->all) ? (ptrdiff_t)state->all.objects : OURO_ENOMEM;
+static ptrdiff_t write_report(report *state) {
+  int failed = take_census(&state->all);
+  ptrdiff_t result = failed ? failed : (ptrdiff_t)state->all.objects;
   if (result > 0) {
     for (size_t i = 0; i < state->all.count; i++) state->all.types[i].generation[0] = 0;
     write_types(state);
@@ -256,8 +266,23 @@ ptrdiff_t ouro_leaks_report(int (*write)(void *arg, const char *text, size_t len
     ouro_each_object(look_for_samples, state);
     for (size_t i = 0; i < state->samples; i++) write_sample(state, &state->sample[i]);
   }
-  if (state->failed) result = OURO_ESTOP;
-  ouro_free(state->all.types);
-  ouro_free(state);
+  return state->failed ? OURO_ESTOP : result;
+}
+
+/* All of it about one moment: the other threads stand still from beginning to end. */
+ptrdiff_t ouro_leaks_report(int (*write)(void *arg, const char *text, size_t length), void *arg) {
+  if (!write) return OURO_EINVAL;
+  ptrdiff_t result = look_begin();
+  if (result) return result;
+  report *state = ouro_calloc(1, sizeof *state);
+  if (state) {
+    *state = (report){.visitor = {note_reference}, .write = write, .arg = arg};
+    result = write_report(state);
+    ouro_free(state->all.types);
+    ouro_free(state);
+  } else {
+    result = OURO_ENOMEM;
+  }
+  ouro__world_start();
   return result;
 }

@@ -1,8 +1,8 @@
 /* object/object.h - objects, to the layers above: what they may use beside the public interface.
  *
- * Life of an object, by its header (drawn in <ouro/object.h>):
+ * Life of an object, by its header (drawn in <ouro/object.h>, with the life of its counts):
  *   made       owner: the thread, count 1; of a tracked type: its byte of state OURO_STATE_YOUNG
- *   dying      count 0, owner still the thread: its finalizer runs, with a count of 1; more than that afterwards, and it lives on
+ *   dying      count 0, owner the thread that deallocates it: its finalizer runs, with a count of 1; more than that afterwards, and it lives on
  *   dead       owner OURO__NOBODY: weak references are cleared, slots emptied, the release run; a use of it is fatal
  *   queued     dead, and linked in the first 8 bytes: it waits for the deallocations that it lies within to end
  *   free       the block is back in the heap, the header still that of a dead object, or zero after its page went back
@@ -11,7 +11,12 @@
  *   I-OBJ-1  a block for objects whose owner field is not OURO__NOBODY holds a live object
  *   I-OBJ-2  a live object of a tracked type has a byte of state that is none of OURO_STATE_NONE
  *   I-OBJ-3  the state OURO_STATE_YOUNG of a live object: its unit is in the list of young ones
- *   I-OBJ-4  OURO_WEAK is set just where the table of weak references has an entry */
+ *   I-OBJ-4  OURO_WEAK is set just where the table of weak references has an entry
+ *   I-OBJ-5  an object that can be found without a reference (OURO_WEAK, or ouro_allow_tries) is OURO_S_WATCHED: whether it dies is decided
+ *            under its lock among those of weak.c, and who finds it takes a reference under that lock
+ *   I-OBJ-6  `count` of an owned object is written by who acts for its owner alone (thread/thread.h)
+ *
+ * Files: object.c makes them; shared.c counts what others share; dealloc.c frees; deferred.c; weak.c; type.c; visit.c; each.c; fork.c. */
 #ifndef OURO_OBJECT_OBJECT_H
 #define OURO_OBJECT_OBJECT_H
 
@@ -20,6 +25,7 @@
 
 #include "base/base.h"
 #include "heap/heap.h"
+#include "thread/thread.h"
 
 /* ---------------------------------------------------------------- the header's word */
 
@@ -33,17 +39,78 @@ enum {
   OURO_ODD = 8,       /* its block is of another class than its type's: items, or extra bytes */
 };
 
-static inline unsigned ouro__owner(const ouro_object *object) { return (unsigned)(object->ouro__word >> OURO_OWNER_SHIFT); }
-static inline bool ouro__is_live(const ouro_object *object) { return ouro__owner(object) != OURO__NOBODY; }
-static inline void ouro__set_owner(ouro_object *object, unsigned owner) {
-  object->ouro__word = (object->ouro__word & ~(UINT64_C(0xffff) << OURO_OWNER_SHIFT)) | (uint64_t)owner << OURO_OWNER_SHIFT;
-}
-static inline bool ouro__has(const ouro_object *object, unsigned bit) { return object->ouro__word & bit; }
+/* The flags of `shared`, and one reference in it. */
+enum {
+  OURO_S_LOCKED = 1,      /* a thread is in a section of it (thread/section.c) */
+  OURO_S_LOCK_WAITED = 2, /* and another waits for that */
+  OURO_S_QUEUED = 4,      /* it is in its owner's queue */
+  OURO_S_MERGED = 8,      /* `count` is all there are, or is about to be */
+  OURO_S_WATCHED = 16,    /* I-OBJ-5 */
+  OURO_S_DYING = 32,      /* of a watched one: its last reference has gone, and nobody finds it any more, unless a finalizer is to run */
+  OURO_S_ONE = 256,
+};
 
-/* The count as the collector compares it: what is held by no counted reference alone counts as held without end. */
-static inline uint32_t ouro__held(const ouro_object *object) {
-  return OURO_UNLIKELY(ouro__owner(object) == OURO__IMMORTAL) ? UINT32_MAX : object->ouro__count;
+#define OURO__OWNER_MASK (UINT64_C(0xffff) << OURO_OWNER_SHIFT)
+
+/* The fields as other threads may see them. */
+typedef _Atomic(uint32_t) ouro__atomic32;
+typedef _Atomic(uint64_t) ouro__atomic64;
+static inline ouro__atomic32 *ouro__count(const ouro_object *object) { return (ouro__atomic32 *)(uintptr_t)&object->ouro__count; }
+static inline ouro__atomic32 *ouro__shared(const ouro_object *object) { return (ouro__atomic32 *)(uintptr_t)&object->ouro__shared; }
+static inline ouro__atomic64 *ouro__word_of(const ouro_object *object) { return (ouro__atomic64 *)(uintptr_t)&object->ouro__word; }
+
+/* What others have counted, less what they released. */
+static inline int32_t ouro__shared_count(uint32_t shared) { return (int32_t)shared >> 8; }
+
+static inline unsigned ouro__owner(const ouro_object *object) { return ouro__owner_of(object); }
+static inline bool ouro__is_live(const ouro_object *object) { return ouro__owner(object) != OURO__NOBODY; }
+static inline bool ouro__has(const ouro_object *object, unsigned bit) { return OURO__SEE(object->ouro__word) & bit; }
+
+/* Where nobody else can see the object, or all threads but this one stand still. */
+static inline void ouro__set_owner(ouro_object *object, unsigned owner) {
+  OURO__SET(object->ouro__word, (OURO__SEE(object->ouro__word) & ~OURO__OWNER_MASK) | (uint64_t)owner << OURO_OWNER_SHIFT);
 }
+
+/* At any time. */
+static inline void ouro__change_owner(ouro_object *object, unsigned owner) {
+  uint64_t word = ouro__load_relaxed(ouro__word_of(object));
+  while (!atomic_compare_exchange_weak_explicit(ouro__word_of(object), &word,
+                                                (word & ~OURO__OWNER_MASK) | (uint64_t)owner << OURO_OWNER_SHIFT,
+                                                memory_order_release, memory_order_relaxed)) {
+  }
+}
+static inline void ouro__set_bit(ouro_object *object, unsigned bit) {
+  atomic_fetch_or_explicit(ouro__word_of(object), bit, memory_order_relaxed);
+}
+static inline void ouro__clear_bit(ouro_object *object, unsigned bit) {
+  atomic_fetch_and_explicit(ouro__word_of(object), ~(uint64_t)bit, memory_order_relaxed);
+}
+
+/* Is the owner a thread (and not nobody, or one of the owners that are none)? */
+static inline bool ouro__is_owned(const ouro_object *object) { return ouro__owner(object) - 1u < OURO_THREADS_MOST; }
+
+/* ---------------------------------------------------------------- counts, with the world stopped */
+
+/* deferred.c: the references that all threads have counted of a deferred object; below zero: too many were released. */
+int64_t ouro__deferred_count(const ouro_object *object);
+/* The same at any time, 0 for less than that; what other threads count just now may be missing. */
+size_t ouro__deferred_refcount(const ouro_object *object);
+/* With the world stopped: its number is another's from now on, and what threads have counted of it goes with the header, which the caller
+ * writes anew. Returns how many references there are. */
+int64_t ouro__deferred_leave(ouro_object *object);
+/* Count it where the calling thread, which is IN, has no room for its number yet. Keeps errno; without memory, it is counted all the same. */
+void ouro__count_deferred_slow(ouro_object *object, int32_t change);
+
+/* All references, as the collector compares them: of an immortal object no number is high enough. */
+static inline int64_t ouro__held(const ouro_object *object) {
+  unsigned owner = ouro__owner(object);
+  if (OURO_LIKELY(owner - 1u < OURO_THREADS_MOST)) return (int64_t)object->ouro__count + ouro__shared_count(object->ouro__shared);
+  if (owner == OURO__IMMORTAL) return INT64_MAX;
+  return owner == OURO__DEFERRED ? ouro__deferred_count(object) : object->ouro__count;
+}
+
+/* Make the calling thread the owner of an object, deferred ones included, whoever was: it counts all references from now on. */
+void ouro__adopt(ouro_object *object);
 
 /* ---------------------------------------------------------------- what is derived from a type */
 
@@ -59,7 +126,6 @@ enum {
   OURO_D_RUNTIME = 1u << 8,       /* made by ouro_type_new: instances are counted */
   OURO_D_IMMUTABLE = 1u << 9,
   OURO_D_UNCOLLECTABLE = 1u << 10,
-  OURO_D_RELEASED = 1u << 11,     /* its maker has let it go */
   OURO_D_KEPT = 1u << 12,         /* OURO_TYPE_TRACKED: never untracked by the collector */
   /* Deallocation is more than emptying one run of slots. */
   OURO_D_COMPLEX = OURO_D_FINALIZE | OURO_D_RELEASE | OURO_D_VISIT | OURO_D_VAR | OURO_D_RUNS | OURO_D_RUNTIME,
@@ -132,34 +198,45 @@ static inline uint8_t *ouro__state(const void *object) {
 
 /* Lists of units in which objects of a generation may be: 0 young, 1 middle. A bit of `listed` each. */
 #define OURO_UNIT_END UINT32_MAX
-extern uint32_t ouro__units_listed[2]; /* first of each list */
+extern _Atomic uint32_t ouro__units_listed[2]; /* first of each list; taken from with the world stopped alone */
 
+/* Put it there, from any thread. */
+void ouro__list_unit_slow(size_t unit, unsigned list);
 static inline void ouro__list_unit(size_t unit, unsigned list) {
-  ouro__side *side = &ouro__hot_sides[unit];
-  if (OURO_LIKELY(side->listed >> list & 1)) return;
-  side->listed = (uint8_t)(side->listed | 1u << list);
-  side->next[list] = ouro__units_listed[list];
-  ouro__units_listed[list] = (uint32_t)unit;
+  if (OURO_UNLIKELY(!(ouro__load_relaxed(&ouro__hot_sides[unit].listed) >> list & 1))) ouro__list_unit_slow(unit, list);
 }
 
 /* ---------------------------------------------------------------- deallocation, weak references */
-
-/* The number of the thread to which all objects belong. */
-#define OURO_FIRST_THREAD 1u
 
 /* The collector's (gc/collect.c): objects begin to be. Called for each thread that attaches. */
 void ouro__collector_start(void);
 
 /* Condemned objects are being taken apart: nobody may see them any more, not even a walk. */
-extern bool ouro__sweeping;
+extern _Atomic bool ouro__sweeping;
 
-/* Make this thread the one to which objects belong, if no other is; false: errno EPERM. */
+/* Attach the thread, if it is not; false: it is refused, errno EPERM or ENOMEM. */
 bool ouro__attach(void);
+static inline bool ouro__attached(void) { return ouro__thread_is_in() || ouro__attach(); }
 
-/* Is it this thread's, or nobody's just now? Looking does not make it this thread's. */
-bool ouro__may_look(void);
+/* The same, where there is no way to say that it is refused: fatal, and what it is about. Keeps errno. */
+void ouro__must_attach(const void *object);
 
-static inline bool ouro__attached(void) { return OURO_LIKELY(ouro__at.id != OURO__NO_THREAD) || ouro__attach(); }
+/* The owner's count of an object is zero: is it dead? Where it is to be finalized first, its count becomes 1 instead. false: others hold it, and
+ * it is merged: it may be gone by now. (shared.c) */
+bool ouro__was_last(ouro_object *object, bool to_be_finalized);
+
+/* Acting for the owner: everybody counts in `count` from now on. false: nothing is left to count, since the others released theirs meanwhile; the object is the
+ * caller's to free. */
+bool ouro__merge(ouro_object *object);
+
+/* Under its watch: one more reference to an object that may be about to go; false: it goes. */
+bool ouro__try_watched(ouro_object *object);
+
+/* The last reference to a merged object has gone: free it. (dealloc.c) */
+void ouro__dealloc_merged(ouro_object *object);
+
+/* Types made at run time count their instances. */
+void ouro__type_joined(ouro_type *type);
 
 /* Call the finalizer, unless it was called already. */
 void ouro__finalize(ouro_object *object);
@@ -189,7 +266,32 @@ bool ouro__weak_known(const ouro_object *object);
 /* Does the table of weak references hold together? Otherwise why not. */
 bool ouro__weak_valid(const char **why, const void **where);
 
-/* The collector's threshold for this thread's `limit` when it attaches. */
-extern int32_t ouro__young_limit;
+/* The lock under which it is decided whether a watched object dies: (weak.c) from begin to end. */
+typedef struct ouro__watch {
+  ouro__lock *first, *second;
+  bool locked;
+} ouro__watch;
+ouro__watch ouro__watch_begin(ouro_object *object);    /* for its death: a weak reference has two, its own and its referent's */
+ouro__watch ouro__watch_of(const void *address);       /* for finding it: nothing is read there */
+void ouro__watch_end(ouro__watch watch);
+
+/* The owner of an object is about to be another, or none: weak references to it must not rest on that. */
+void ouro__weak_disown(ouro_object *object);
+
+/* A weak reference that dies is found by nobody from then on: called with its watch. */
+void ouro__weak_leaves(ouro_object *object);
+
+/* All locks of this layer and the tables behind them, around fork. */
+void ouro__weak_fork(int moment);
+void ouro__types_fork(int moment);
+void ouro__collector_fork(int moment); /* gc/ */
+void ouro__values_fork(int moment);    /* values/ */
+void ouro__deferred_fork(int moment);
+void ouro__deferred_ends(void); /* the thread's counts go to the table */
+
+/* With the world stopped, or nobody counting: has a deferred object the number that its header tells; does the table hold together, and
+ * otherwise why not? */
+bool ouro__deferred_known(const ouro_object *object);
+bool ouro__deferred_valid(const char **why, const void **where);
 
 #endif

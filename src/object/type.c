@@ -6,6 +6,19 @@
 
 enum { SIZE_MOST = 1 << 30, BASES_MOST = 64, FAST_MOST = 256 };
 
+/* Looking at a type for the first time. */
+static ouro__lock lock = OURO_LOCK_INIT(OURO_RANK_TYPES);
+
+void ouro__types_fork(int moment) {
+  if (moment == OURO_FORK_BEFORE_ALL) ouro__acquire(&lock);
+  if (moment == OURO_FORK_IN_PARENT) ouro__release(&lock);
+  if (moment == OURO_FORK_IN_CHILD) ouro__lock_reset(&lock);
+}
+
+/* Written last, when all that they promise is there. */
+static ouro__atomic32 *flags_of(ouro_type *type) { return (ouro__atomic32 *)&type->ouro__derived.flags; }
+static ouro__atomic32 *fast_of(ouro_type *type) { return (ouro__atomic32 *)&type->ouro__derived.fast; }
+
 /* ---------------------------------------------------------------- checking */
 
 typedef struct checker {
@@ -179,18 +192,28 @@ static bool derive(ouro_type *type) {
   type->ouro__derived.size = (uint32_t)size;
   type->ouro__derived.class_ = ouro__object_class(size, !(traits & OURO_D_CONTAINER));
   type->ouro__derived.distance = type->item_size || size > 8192 ? 0 : type->ouro__derived.class_ * OURO__BIN_BYTES;
-  type->ouro__derived.fast = size > FAST_MOST ? 0 : type->ouro__derived.distance;
-  type->ouro__derived.flags |= traits;
+  ouro__store_release(flags_of(type), traits);
+  ouro__store_release(fast_of(type), size > FAST_MOST ? 0 : type->ouro__derived.distance); /* pairs with the acquire in ouro_new */
   return true;
 }
 
-static const char *ready_or_why(ouro_type *type) {
-  if ((uintptr_t)type % 16 || (uintptr_t)type & ~OURO_TYPE_MASK) return "the description lies at an address that headers cannot hold";
-  if (type->ouro__derived.flags & OURO_D_READY) return NULL;
+static bool is_ready(ouro_type *type) { return ouro__load_acquire(flags_of(type)) & OURO_D_READY; }
+
+static const char *ready_locked(ouro_type *type) {
+  if (is_ready(type)) return NULL;
   const char *why = what_is_wrong(type);
   for (const ouro_type *base = type->base; base && !why; base = base->base) why = what_is_wrong(base);
   if (why) return why;
   return derive(type) ? NULL : "";
+}
+
+static const char *ready_or_why(ouro_type *type) {
+  if ((uintptr_t)type % 16 || (uintptr_t)type & ~OURO_TYPE_MASK) return "the description lies at an address that headers cannot hold";
+  if (is_ready(type)) return NULL;
+  ouro__acquire(&lock);
+  const char *why = ready_locked(type);
+  ouro__release(&lock);
+  return why;
 }
 
 bool ouro__type_ready(ouro_type *type) {
@@ -219,9 +242,22 @@ static void free_type(ouro_type *type) {
   if (base && base->ouro__derived.flags & OURO_D_RUNTIME) ouro__type_left(base);
 }
 
+/* Add to the number of instances; what it was before. */
+static size_t count_instance(ouro_type *type, size_t change) {
+  _Atomic size_t *instances = (_Atomic size_t *)&type->ouro__derived.instances;
+  if (!ouro__enter_alone()) return atomic_fetch_add_explicit(instances, change, memory_order_acq_rel);
+  size_t before = ouro__load_relaxed(instances);
+  ouro__store_relaxed(instances, before + change);
+  ouro__leave_alone();
+  return before;
+}
+
+void ouro__type_joined(ouro_type *type) { count_instance(type, 1); }
+
 void ouro__type_left(ouro_type *type) {
-  OURO_INVARIANT(type->ouro__derived.instances > 0);
-  if (--type->ouro__derived.instances == 0) free_type(type);
+  size_t before = count_instance(type, (size_t)-1);
+  OURO_INVARIANT(before > 0);
+  if (before == 1) free_type(type);
 }
 
 /* The type, its list and its name in one block. */
@@ -253,14 +289,14 @@ ouro_type *ouro_type_new(const ouro_type *description) {
   type->ouro__derived.fast = 0; /* instances are counted */
   type->ouro__derived.instances = 1;
   ouro_type *base = (ouro_type *)(uintptr_t)type->base;
-  if (base && base->ouro__derived.flags & OURO_D_RUNTIME) base->ouro__derived.instances++;
+  if (base && base->ouro__derived.flags & OURO_D_RUNTIME) ouro__type_joined(base);
   return type;
 }
 
 void ouro_type_release(ouro_type *type) {
   if (!type || !(type->ouro__derived.flags & OURO_D_RUNTIME)) return;
-  OURO_INVARIANT(!(type->ouro__derived.flags & OURO_D_RELEASED));
-  type->ouro__derived.flags |= OURO_D_RELEASED;
+  uint32_t before = atomic_exchange_explicit((ouro__atomic32 *)&type->ouro__derived.released, 1, memory_order_relaxed);
+  OURO_INVARIANT(!before);
   ouro__type_left(type);
 }
 

@@ -5,6 +5,10 @@
  * detachment or the death, takes it out of the list and takes all that it owns out of it, in one step; only then is something run
  * or released.
  *
+ * The step is one stretch under the registry's lock: so each runs once, however many threads call it, detach it and let its object
+ * go at the same time. It runs in the thread that ended its life: in which the object died, which called it, or which calls
+ * ouro_finalizers_run.
+ *
  * So an alive one is held from outside, and one that is not alive holds nothing: none is part of garbage, and the type is
  * acyclic. */
 #include <errno.h>
@@ -12,10 +16,11 @@
 
 #include "gc/gc.h"
 #include "object/object.h"
+#include "values/values.h"
 
 struct ouro_finalizer {
   ouro_object base;
-  ouro_weak *weak; /* owned, as is `held`; NULL: not alive */
+  ouro_weak *weak; /* owned, as is `held`; NULL: not alive. Written under the registry's lock, as what stands below `data` */
   void *held;
   ouro_finalizer_fn fn;
   void *data;
@@ -31,44 +36,67 @@ static ouro_type type = {
     .flags = OURO_TYPE_ACYCLIC,
 };
 
-/* Touched by the thread alone to which objects belong. */
 static struct {
-  ouro_finalizer *newest;
-  ouro_finalizer *next; /* the next one that ouro_finalizers_run looks at; NULL where it does not run or is done */
+  ouro__lock lock;             /* for the next four */
+  ouro_finalizer *newest;      /* whether there is one may be asked without the lock */
+  ouro_finalizer *next;        /* the next one that ouro_finalizers_run looks at; NULL where it does not run or is done */
   uint64_t made;
-  unsigned running;    /* calls of ouro_finalizers_run, within each other */
-  bool at_exit_is_set; /* exit will call it */
-} registry;
+  unsigned running;            /* calls of ouro_finalizers_run, within each other or in several threads */
+  _Atomic bool at_exit_is_set; /* exit will call it */
+} registry = {.lock = OURO_LOCK_INIT(OURO_RANK_LISTS)};
 
-/* ---------------------------------------------------------------- the registry */
+/* ---------------------------------------------------------------- the registry: under its lock */
 
 /* While finalizers run, those that come in are the next to run. */
 static void enter(ouro_finalizer *self) {
   self->number = registry.made++;
   self->older = registry.newest;
   if (self->older) self->older->newer = self;
-  registry.newest = self;
+  OURO__SET(registry.newest, self);
   if (registry.running) registry.next = self;
 }
 
 static void leave(ouro_finalizer *self) {
   if (self->older) self->older->newer = self->newer;
   if (self->newer) self->newer->older = self->older;
-  if (registry.newest == self) registry.newest = self->older;
+  if (registry.newest == self) OURO__SET(registry.newest, self->older);
   if (registry.next == self) registry.next = self->older;
   self->older = self->newer = NULL;
 }
 
-/* End its life: what it owned is in `out`, with the registry's reference to the finalizer itself. */
+/* A finalizer whose life has ended: what it owned, and the registry's reference to the finalizer itself. */
 typedef struct ended {
-  ouro_finalizer *self;
+  ouro_finalizer *self; /* NULL: it was not alive */
   ouro_weak *weak;
   void *held;
 } ended;
 
 static ended end_life(ouro_finalizer *self) {
+  ended it = {self->weak ? self : NULL, self->weak, self->held};
+  if (!it.self) return it;
   leave(self);
-  return (ended){self, ouro_steal(&self->weak), ouro_steal(&self->held)};
+  OURO__SET(self->weak, NULL);
+  self->held = NULL;
+  return it;
+}
+
+/* The next one that is to run at exit. */
+static ended end_next(void) {
+  while (registry.next) {
+    ouro_finalizer *self = registry.next;
+    registry.next = self->older;
+    if (self->at_exit) return end_life(self);
+  }
+  return (ended){0};
+}
+
+/* ---------------------------------------------------------------- without the lock */
+
+static ended end(ouro_finalizer *self) {
+  bool locked = ouro__values_lock(&registry.lock, self);
+  ended it = end_life(self);
+  ouro__values_unlock(&registry.lock, locked);
+  return it;
 }
 
 static void release(ended it) {
@@ -77,27 +105,41 @@ static void release(ended it) {
   ouro_decref(it.self);
 }
 
-static void run(ouro_finalizer *self) {
-  ended it = end_life(self);
-  self->fn(self->data, it.held);
+/* false: there is none. */
+static bool run(ended it) {
+  if (!it.self) return false;
+  it.self->fn(it.self->data, it.held);
   release(it);
+  return true;
 }
 
 /* ---------------------------------------------------------------- the interface */
 
 /* An ouro_weak_fn. */
 static void object_died(ouro_weak *weak, void *data, void *held) {
-  ouro_finalizer *self = held;
+  (void)weak;
   (void)data;
-  if (self->weak == weak) run(self);
+  run(end(held));
 }
 
+/* Two threads may both do so: then the second call at exit finds nothing to run. */
 static bool set_at_exit(void) {
-  if (!registry.at_exit_is_set && atexit(ouro_finalizers_run) != 0) {
+  if (OURO_LIKELY(ouro__load_relaxed(&registry.at_exit_is_set))) return true;
+  if (atexit(ouro_finalizers_run) != 0) {
     errno = ENOMEM;
     return false;
   }
-  return registry.at_exit_is_set = true;
+  ouro__store_relaxed(&registry.at_exit_is_set, true);
+  return true;
+}
+
+/* It is alive from here on, and may run before this returns: the caller's reference is taken first. */
+static ouro_finalizer *come_alive(ouro_finalizer *self) {
+  ouro_finalizer *callers = ouro_newref(self);
+  bool locked = ouro__values_lock(&registry.lock, self);
+  enter(self);
+  ouro__values_unlock(&registry.lock, locked);
+  return callers;
 }
 
 ouro_ref ouro_finalize(void *object, ouro_finalizer_fn fn, void *data, void *held) {
@@ -119,49 +161,82 @@ ouro_ref ouro_finalize(void *object, ouro_finalizer_fn fn, void *data, void *hel
   self->fn = fn;
   self->data = data;
   self->at_exit = true;
-  enter(self);
-  return ouro_newref(self);
+  return come_alive(self);
 }
 
-bool ouro_finalizer_is_alive(const ouro_finalizer *finalizer) { return finalizer && finalizer->weak; }
+bool ouro_finalizer_is_alive(const ouro_finalizer *finalizer) { return finalizer && OURO__SEE(finalizer->weak); }
 
-bool ouro_finalizer_call(ouro_finalizer *finalizer) {
-  if (!ouro_finalizer_is_alive(finalizer)) return false;
-  run(finalizer);
-  return true;
-}
+bool ouro_finalizer_call(ouro_finalizer *finalizer) { return ouro_finalizer_is_alive(finalizer) && run(end(finalizer)); }
 
 bool ouro_finalizer_detach(ouro_finalizer *finalizer) {
   if (!ouro_finalizer_is_alive(finalizer)) return false;
-  release(end_life(finalizer));
-  return true;
+  ended it = end(finalizer);
+  if (it.self) release(it);
+  return it.self;
 }
 
 ouro_ref ouro_finalizer_peek(ouro_finalizer *finalizer) {
-  return ouro_finalizer_is_alive(finalizer) ? ouro_weak_get(finalizer->weak) : NULL;
+  if (!finalizer) return NULL;
+  bool locked = ouro__values_lock(&registry.lock, finalizer);
+  void *object = finalizer->weak ? ouro_weak_get(finalizer->weak) : NULL;
+  ouro__values_unlock(&registry.lock, locked);
+  return object;
+}
+
+/* Those from the newest on are gone through while they run: one that was passed over has its turn now. */
+static void set_alive_at_exit(ouro_finalizer *self, bool at_exit) {
+  bool passed = registry.running && (!registry.next || registry.next->number < self->number);
+  OURO__SET(self->at_exit, at_exit);
+  if (at_exit && passed) registry.next = self;
 }
 
 void ouro_finalizer_set_atexit(ouro_finalizer *finalizer, bool at_exit) {
-  if (!ouro_finalizer_is_alive(finalizer)) return;
-  finalizer->at_exit = at_exit;
-  /* Those from the newest on are gone through while they run: one that was passed over has its turn now. */
-  bool passed = registry.running && (!registry.next || registry.next->number < finalizer->number);
-  if (at_exit && passed) registry.next = finalizer;
+  if (!finalizer) return;
+  bool locked = ouro__values_lock(&registry.lock, finalizer);
+  if (finalizer->weak) set_alive_at_exit(finalizer, at_exit);
+  ouro__values_unlock(&registry.lock, locked);
 }
 
 bool ouro_finalizer_atexit(const ouro_finalizer *finalizer) {
-  return ouro_finalizer_is_alive(finalizer) && finalizer->at_exit;
+  return ouro_finalizer_is_alive(finalizer) && OURO__SEE(finalizer->at_exit);
 }
 
-/* In another thread than that of the objects, exit runs none: it may not touch them. */
+/* Begin, or end, one more run. false: there is nothing to run. */
+static bool change_running(int change) {
+  bool locked = ouro__values_lock(&registry.lock, NULL);
+  bool any = registry.newest;
+  if (change > 0 && !any) change = 0;
+  if (change > 0) registry.next = registry.newest;
+  registry.running += (unsigned)change;
+  ouro__values_unlock(&registry.lock, locked);
+  return any;
+}
+
+static bool run_next(void) {
+  bool locked = ouro__values_lock(&registry.lock, NULL);
+  ended it = end_next();
+  ouro__values_unlock(&registry.lock, locked);
+  return run(it);
+}
+
+/* A thread that is refused runs none: it may not touch them. */
 void ouro_finalizers_run(void) {
-  if (!registry.newest || !ouro__attached()) return;
-  registry.running++;
-  registry.next = registry.newest;
-  while (registry.next) {
-    ouro_finalizer *self = registry.next;
-    registry.next = self->older;
-    if (self->at_exit) run(self);
+  if (!OURO__SEE(registry.newest) || !ouro__attached() || !change_running(1)) return;
+  while (run_next()) {
   }
-  registry.running--;
+  change_running(-1);
+}
+
+/* ---------------------------------------------------------------- fork (object/fork.c)
+ *
+ * Only the registry has a lock that all may need; those of containers are free at fork: see values.h. */
+
+void ouro__values_fork(int moment) {
+  if (moment == OURO_FORK_BEFORE_ALL) {
+    ouro__acquire(&registry.lock);
+  } else if (moment == OURO_FORK_IN_PARENT) {
+    ouro__release(&registry.lock);
+  } else {
+    ouro__lock_reset(&registry.lock);
+  }
 }

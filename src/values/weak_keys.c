@@ -22,54 +22,35 @@ static ouro_type type = {
     .release = ouro__weak_table_release,
 };
 
-ouro_ref ouro_weak_keys_new(void) {
-  ouro_weak_keys *map = ouro_new(&type);
-  if (map) map->base.kind = &kind;
-  return map;
-}
+ouro_ref ouro_weak_keys_new(void) { return ouro__weak_table_new(&type, &kind); }
 
-static keys_entry *find(const ouro_weak_keys *map, const void *key) {
-  return map && key ? (keys_entry *)(void *)ouro__weak_table_find(&map->base, key) : NULL;
-}
-
-size_t ouro_weak_keys_count(const ouro_weak_keys *map) { return map ? map->base.table.live : 0; }
+size_t ouro_weak_keys_count(const ouro_weak_keys *map) { return map ? ouro__weak_table_count(&map->base) : 0; }
 
 int ouro_weak_keys_set(ouro_weak_keys *map, void *key, void *value) {
-  if (!map || !key) return OURO_EINVAL;
-  keys_entry *entry = find(map, key);
-  if (!entry) entry = (keys_entry *)(void *)ouro__weak_table_add(&map->base, key, ouro__hash_address(key));
-  if (!entry) return ouro__weak_table_error();
-  entry->base.member = key;
-  ouro_setref(&entry->value, value); /* the last use of the entry: what was there may go, and the table with it */
-  return OURO_OK;
+  return map && key ? ouro__weak_table_put(&map->base, key, value) : OURO_EINVAL;
 }
 
 bool ouro_weak_keys_get(ouro_weak_keys *map, const void *key, ouro_slot value) {
-  const keys_entry *entry = find(map, key);
-  if (!entry) return false;
-  *(void **)value = ouro_xnewref(entry->value);
-  return true;
+  if (!map || !key) return false;
+  bool locked = ouro__weak_table_lock(&map->base);
+  const keys_entry *entry = (const void *)ouro__weak_table_find(&map->base, key, ouro__hash_address(key));
+  void *found = entry ? ouro_xnewref(entry->value) : NULL;
+  ouro__weak_table_unlock(&map->base, locked);
+  if (entry) *(void **)value = found;
+  return entry;
 }
 
-bool ouro_weak_keys_remove(ouro_weak_keys *map, const void *key) {
-  keys_entry *entry = find(map, key);
-  if (!entry) return false;
-  ouro__weak_table_remove(&map->base, &entry->base);
-  return true;
-}
+bool ouro_weak_keys_remove(ouro_weak_keys *map, const void *key) { return map && key && ouro__weak_table_drop(&map->base, key); }
 
 int ouro_weak_keys_each(ouro_weak_keys *map, int (*visit)(void *key, void *value, void *arg), void *arg) {
   ouro__weak_walk walk;
-  const keys_entry *entry;
-  void *key;
   int stop = 0;
   if (!map || !visit) return OURO_EINVAL;
   ouro__weak_table_walk_begin(&map->base, &walk);
-  while (!stop && (entry = (const void *)ouro__weak_table_walk_next(&map->base, &walk, &key))) {
-    void *value = ouro_xnewref(entry->value);
-    stop = visit(key, value, arg);
-    ouro_xdecref(value);
-    ouro_decref(key);
+  while (!stop && ouro__weak_table_walk_next(&map->base, &walk)) {
+    stop = visit(walk.member, walk.value, arg);
+    ouro_xdecref(walk.value);
+    ouro_decref(walk.member);
   }
   ouro__weak_table_walk_end(&map->base, &walk);
   return stop ? OURO_ESTOP : OURO_OK;

@@ -19,45 +19,32 @@ static ouro_type type = {
     .flags = OURO_TYPE_ACYCLIC,
 };
 
-ouro_ref ouro_weak_set_new(void) {
-  ouro_weak_set *set = ouro_new(&type);
-  if (set) set->base.kind = &kind;
-  return set;
-}
+ouro_ref ouro_weak_set_new(void) { return ouro__weak_table_new(&type, &kind); }
 
-static ouro__weak_entry *find(const ouro_weak_set *set, const void *object) {
-  return set && object ? ouro__weak_table_find(&set->base, object) : NULL;
-}
-
-size_t ouro_weak_set_count(const ouro_weak_set *set) { return set ? set->base.table.live : 0; }
+size_t ouro_weak_set_count(const ouro_weak_set *set) { return set ? ouro__weak_table_count(&set->base) : 0; }
 
 int ouro_weak_set_add(ouro_weak_set *set, void *object) {
-  if (!set || !object) return OURO_EINVAL;
-  if (find(set, object)) return OURO_OK;
-  ouro__weak_entry *entry = ouro__weak_table_add(&set->base, object, ouro__hash_address(object));
-  if (!entry) return ouro__weak_table_error();
-  entry->member = object;
-  return OURO_OK;
+  return set && object ? ouro__weak_table_put(&set->base, object, NULL) : OURO_EINVAL;
 }
 
-bool ouro_weak_set_has(const ouro_weak_set *set, const void *object) { return find(set, object) != NULL; }
-
-bool ouro_weak_set_remove(ouro_weak_set *set, const void *object) {
-  ouro__weak_entry *entry = find(set, object);
-  if (!entry) return false;
-  ouro__weak_table_remove(&set->base, entry);
-  return true;
+bool ouro_weak_set_has(const ouro_weak_set *set, const void *object) {
+  if (!set || !object) return false;
+  bool locked = ouro__weak_table_lock(&set->base);
+  bool has = ouro__weak_table_find(&set->base, object, ouro__hash_address(object));
+  ouro__weak_table_unlock(&set->base, locked);
+  return has;
 }
+
+bool ouro_weak_set_remove(ouro_weak_set *set, const void *object) { return set && object && ouro__weak_table_drop(&set->base, object); }
 
 int ouro_weak_set_each(ouro_weak_set *set, ouro_object_fn visit, void *arg) {
   ouro__weak_walk walk;
-  void *object;
   int stop = 0;
   if (!set || !visit) return OURO_EINVAL;
   ouro__weak_table_walk_begin(&set->base, &walk);
-  while (!stop && ouro__weak_table_walk_next(&set->base, &walk, &object)) {
-    stop = visit(object, arg);
-    ouro_decref(object);
+  while (!stop && ouro__weak_table_walk_next(&set->base, &walk)) {
+    stop = visit(walk.member, arg);
+    ouro_decref(walk.member);
   }
   ouro__weak_table_walk_end(&set->base, &walk);
   return stop ? OURO_ESTOP : OURO_OK;

@@ -16,6 +16,19 @@ enum {
 
 _Static_assert(sizeof(void *) >= sizeof(uint64_t), "a hash is handed on as the `data` of a callback");
 
+/* ---------------------------------------------------------------- the lock */
+
+bool ouro__values_lock_slow(ouro__lock *lock, const void *about) {
+  if (OURO_UNLIKELY(!ouro__thread_is_in())) {
+    ouro__must_attach(about);
+    return ouro__enter(lock);
+  }
+  ouro__acquire(lock);
+  return true;
+}
+
+void ouro__values_unlock_slow(ouro__lock *lock) { ouro__release(lock); }
+
 /* ---------------------------------------------------------------- room */
 
 static uint32_t room_of(uint32_t cells) { return cells ? (uint32_t)((uint64_t)cells * 2 / 3) : SMALL; }
@@ -32,7 +45,7 @@ static void put_in_cell(const ouro__weak_container *container, uint64_t hash, ui
   ouro__weak_probe probe = ouro__weak_table_probe_of(container, hash);
   uint32_t *cells = ouro__weak_table_cells(container), at = probe.at;
   while (cells[at]) {
-    ouro__weak_table_next(container, &probe);
+    ouro__weak_table_next(&probe);
     at = probe.at;
   }
   cells[at] = index + 1;
@@ -55,7 +68,7 @@ static uint32_t packed_end(const ouro__weak_container *container, uint32_t count
 
 /* What is walking over the table goes on where it was. */
 static void move_walks(const ouro__weak_container *container) {
-  for (ouro__weak_walk *walk = container->walks; walk; walk = walk->outer) {
+  for (ouro__weak_walk *walk = container->walks; walk; walk = walk->next) {
     walk->at = packed_end(container, walk->at);
     walk->end = packed_end(container, walk->end);
   }
@@ -77,13 +90,23 @@ static uint32_t pack_into(char *block, const ouro__weak_container *container) {
 
 static void pack(ouro__weak_container *container) {
   move_walks(container);
-  container->table.used = container->table.live = pack_into(container->table.block, container);
+  container->table.used = pack_into(container->table.block, container); /* which is `live` */
   fill_cells(container);
+}
+
+/* Give the container another table. */
+static void set_table(ouro__weak_container *container, char *block, uint32_t cells, uint32_t live) {
+  ouro__weak_table *table = &container->table;
+  table->block = block;
+  table->room = block ? room_of(cells) : 0;
+  table->used = live;
+  table->cells = cells;
+  OURO__SET(table->live, live);
 }
 
 /* A table for `count` entries. false: no memory, nothing has changed. */
 static bool resize(ouro__weak_container *container, uint64_t count) {
-  ouro__weak_table *table = &container->table, before = *table;
+  char *before = container->table.block;
   uint32_t cells = cells_for(count);
   if (cells > CELLS_MOST) {
     errno = ENOMEM;
@@ -93,9 +116,9 @@ static bool resize(ouro__weak_container *container, uint64_t count) {
   if (!block) return false;
   move_walks(container);
   uint32_t live = pack_into(block, container);
-  *table = (ouro__weak_table){block, room_of(cells), live, live, cells};
+  set_table(container, block, cells, live);
   fill_cells(container);
-  ouro_free(before.block);
+  ouro_free(before);
   return true;
 }
 
@@ -117,7 +140,7 @@ static void shrink(ouro__weak_container *container) {
   if (table->live == 0) {
     move_walks(container);
     ouro_free(table->block);
-    *table = (ouro__weak_table){0};
+    set_table(container, NULL, 0, 0);
   } else if (table->room > SMALL && table->live < table->room / SHRINK_BELOW) {
     resize(container, (uint64_t)table->live * 2);
   }
@@ -137,18 +160,6 @@ void ouro__weak_table_visit(void *self, ouro_visitor *visitor) {
   }
 }
 
-/* A name that a walk is showing is left to the outermost such walk. */
-static void free_name(const ouro__weak_container *container, void *name) {
-  ouro__weak_walk *last = NULL;
-  for (ouro__weak_walk *walk = container->walks; walk; walk = walk->outer) {
-    if (name && walk->name == name) last = walk;
-  }
-  if (last)
-    last->name_is_mine = true;
-  else
-    ouro_free(name);
-}
-
 /* The references are gone. */
 void ouro__weak_table_release(void *self) {
   ouro__weak_container *container = self;
@@ -158,46 +169,133 @@ void ouro__weak_table_release(void *self) {
   ouro_free(container->table.block);
 }
 
-/* ---------------------------------------------------------------- entries */
+/* ---------------------------------------------------------------- names that walks show */
 
-ouro__weak_entry *ouro__weak_table_find(const ouro__weak_container *container, const void *member) {
-  ouro__weak_entry *entry;
-  for (ouro__weak_probe probe = ouro__weak_table_probe_of(container, ouro__hash_address(member));
-       (entry = ouro__weak_table_next(container, &probe));) {
-    if (entry->member == member && ouro__weak_table_is_there(entry)) return entry;
-  }
+/* The walk but `but` that shows the name, if there is one. */
+static ouro__weak_walk *walk_showing(const ouro__weak_container *container, const void *name, const ouro__weak_walk *but) {
+  ouro__weak_walk *walk = name ? container->walks : NULL;
+  while (walk && (walk == but || walk->name != name)) walk = walk->next;
+  return walk;
+}
+
+/* The name of an entry that goes is left to a walk that shows it, or to the caller: what he has to free, later. */
+static void *name_to_free(const ouro__weak_container *container, void *name, const ouro__weak_walk *but) {
+  ouro__weak_walk *heir = walk_showing(container, name, but);
+  if (!heir) return name;
+  heir->name_is_mine = true;
   return NULL;
+}
+
+/* The walk shows the name no more. */
+static void *end_of_name(const ouro__weak_container *container, ouro__weak_walk *walk) {
+  void *name = walk->name_is_mine ? name_to_free(container, walk->name, walk) : NULL;
+  walk->name = NULL;
+  walk->name_is_mine = false;
+  return name;
+}
+
+/* ---------------------------------------------------------------- entries that go */
+
+/* What an entry had: nobody else's any more. */
+typedef struct owned {
+  ouro_weak *weak;
+  ouro_object *value;
+  void *name;
+} owned;
+
+/* Make a hole of the entry. */
+static owned take_out(const ouro__weak_container *container, ouro__weak_entry *entry) {
+  const ouro__weak_kind *kind = container->kind;
+  owned it = {entry->weak, kind->values ? *value_of(entry) : NULL,
+              kind->names ? name_to_free(container, entry->member, NULL) : NULL};
+  memset(entry, 0, kind->stride);
+  return it;
+}
+
+static void release(owned it) {
+  if (it.name) ouro_free(it.name);
+  if (it.weak) ouro_decref(it.weak);
+  ouro_xdecref(it.value);
+}
+
+void ouro__weak_table_remove(ouro__weak_container *container, ouro__weak_entry *entry, bool locked) {
+  owned it = take_out(container, entry);
+  OURO__SET(container->table.live, container->table.live - 1);
+  shrink(container);
+  ouro__weak_table_unlock(container, locked);
+  release(it);
+}
+
+bool ouro__weak_table_drop(ouro__weak_container *container, const void *object) {
+  bool locked = ouro__weak_table_lock(container);
+  ouro__weak_entry *entry = ouro__weak_table_find(container, object, ouro__hash_address(object));
+  if (entry)
+    ouro__weak_table_remove(container, entry, locked);
+  else
+    ouro__weak_table_unlock(container, locked);
+  return entry;
+}
+
+/* The names that walks show stay with those. */
+static void leave_names(const ouro__weak_container *container) {
+  for (uint32_t i = 0; container->walks && container->kind->names && i < container->table.used; i++) {
+    ouro__weak_entry *entry = ouro__weak_table_at(container, i);
+    entry->member = name_to_free(container, entry->member, NULL);
+  }
+}
+
+void ouro__weak_table_remove_all(ouro__weak_container *container) {
+  bool locked = ouro__weak_table_lock(container);
+  leave_names(container);
+  ouro__weak_container gone = {.kind = container->kind, .table = container->table};
+  set_table(container, NULL, 0, 0);
+  for (ouro__weak_walk *walk = container->walks; walk; walk = walk->next) walk->at = walk->end = 0;
+  ouro__weak_table_unlock(container, locked);
+  /* From here on anything may happen to the container. */
+  for (uint32_t i = 0; i < gone.table.used; i++) release(take_out(&gone, ouro__weak_table_at(&gone, i)));
+  ouro_free(gone.table.block);
 }
 
 /* A member has died. An ouro_weak_fn. */
 static void member_died(ouro_weak *weak, void *data, void *held) {
   ouro__weak_container *container = ouro_weak_get(held);
   if (!container) return;
-  ouro__weak_entry *entry;
-  for (ouro__weak_probe probe = ouro__weak_table_probe_of(container, (uintptr_t)data);
-       (entry = ouro__weak_table_next(container, &probe));) {
-    if (entry->weak != weak) continue;
-    ouro__weak_table_remove(container, entry);
-    break;
-  }
+  bool locked = ouro__weak_table_lock(container);
+  ouro__weak_probe probe = ouro__weak_table_probe_of(container, (uintptr_t)data);
+  ouro__weak_entry *entry = ouro__weak_table_next(&probe);
+  while (entry && entry->weak != weak) entry = ouro__weak_table_next(&probe);
+  if (entry)
+    ouro__weak_table_remove(container, entry, locked);
+  else
+    ouro__weak_table_unlock(container, locked);
   ouro_decref(container);
 }
 
+/* ---------------------------------------------------------------- entries that come */
+
+/* The container's weak reference to itself; borrowed. Two threads that make it at once are given the same one. */
+static ouro_weak *self_of(ouro__weak_container *container) {
+  _Atomic(ouro_weak *) *self = (_Atomic(ouro_weak *) *)(void *)&container->self;
+  ouro_weak *there = ouro__load_acquire(self); /* pairs with the exchange below */
+  if (OURO_LIKELY(there)) return there;
+  ouro_weak *made = ouro_weak_new(container);
+  if (!made || atomic_compare_exchange_strong_explicit(self, &there, made, memory_order_acq_rel, memory_order_acquire))
+    return made;
+  ouro_decref(made);
+  return there;
+}
+
 ouro_weak *ouro__weak_table_make(ouro__weak_container *container, void *object, uint64_t hash) {
-  if (!container->self) container->self = ouro_weak_new(container);
-  if (!container->self) return NULL;
-  ouro_weak *weak = ouro_weak_new_callback(object, member_died, (void *)(uintptr_t)hash, container->self);
+  ouro_weak *self = self_of(container);
+  if (!self) return NULL;
+  ouro_weak *weak = ouro_weak_new_callback(object, member_died, (void *)(uintptr_t)hash, self);
   if (weak) ouro_gc_untrack(weak);
   return weak;
 }
 
-ouro__weak_entry *ouro__weak_table_add(ouro__weak_container *container, void *object, uint64_t hash) {
+ouro__weak_entry *ouro__weak_table_add(ouro__weak_container *container, ouro_weak *weak, uint64_t hash) {
   ouro__weak_table *table = &container->table;
-  /* First, since it refuses other threads: they must not touch the table. */
-  ouro_weak *weak = ouro__weak_table_make(container, object, hash);
-  if (!weak) return NULL;
   if (!reserve(container)) {
-    ouro_decref(weak);
     errno = ENOMEM;
     return NULL;
   }
@@ -205,86 +303,120 @@ ouro__weak_entry *ouro__weak_table_add(ouro__weak_container *container, void *ob
   ouro__weak_entry *entry = ouro__weak_table_at(container, index);
   memset(entry, 0, container->kind->stride);
   entry->weak = weak;
-  table->live++;
+  container->added++;
+  OURO__SET(table->live, table->live + 1);
   if (table->cells) put_in_cell(container, hash, index);
   return entry;
 }
 
-/* Make a hole of the entry; what it owned is in `out`. */
-static void take_out(const ouro__weak_container *container, ouro__weak_entry *entry, ouro_object *out[2]) {
-  out[0] = (ouro_object *)entry->weak;
-  out[1] = container->kind->values ? *value_of(entry) : NULL;
-  if (container->kind->names) free_name(container, entry->member);
-  memset(entry, 0, container->kind->stride);
+/* Let the entry have the value: the one that it had is in *value. */
+static void swap_values(const ouro__weak_container *container, ouro__weak_entry *entry, ouro_object **value) {
+  if (!container->kind->values) return;
+  ouro_object *before = *value_of(entry);
+  *value_of(entry) = *value;
+  *value = before;
 }
 
-static void release_both(ouro_object *owned[2]) {
-  if (owned[0]) ouro_decref(owned[0]);
-  ouro_xdecref(owned[1]);
-}
-
-void ouro__weak_table_remove(ouro__weak_container *container, ouro__weak_entry *entry) {
-  ouro_object *owned[2];
-  take_out(container, entry, owned);
-  container->table.live--;
-  shrink(container);
-  release_both(owned);
-}
-
-void ouro__weak_table_remove_all(ouro__weak_container *container) {
-  ouro__weak_container gone = {.kind = container->kind, .table = container->table, .walks = container->walks};
-  container->table = (ouro__weak_table){0};
-  for (ouro__weak_walk *walk = container->walks; walk; walk = walk->outer) walk->at = walk->end = 0;
-  for (uint32_t i = 0; gone.kind->names && i < gone.table.used; i++) {
-    ouro__weak_entry *entry = ouro__weak_table_at(&gone, i);
-    free_name(&gone, entry->member);
-    entry->member = NULL;
+/* The object's first entry, unless another thread has just made it: when `added` was read there was none. What is left in *weak and
+ * *value is to be released. */
+static bool add_member(ouro__weak_container *container, void *object, uint64_t added, ouro_weak **weak, ouro_object **value) {
+  uint64_t hash = ouro__hash_address(object);
+  ouro__weak_entry *entry = container->added == added ? NULL : ouro__weak_table_find(container, object, hash);
+  if (!entry) {
+    entry = ouro__weak_table_add(container, *weak, hash);
+    if (!entry) return false;
+    entry->member = object;
+    *weak = NULL;
   }
-  /* From here on anything may happen to the container. */
-  gone.walks = NULL;
-  for (uint32_t i = 0; i < gone.table.used; i++) {
-    ouro_object *owned[2];
-    take_out(&gone, ouro__weak_table_at(&gone, i), owned);
-    release_both(owned);
-  }
-  ouro_free(gone.table.block);
+  swap_values(container, entry, value);
+  return true;
+}
+
+static int put_new(ouro__weak_container *container, void *object, uint64_t added, ouro_object **value) {
+  ouro_weak *weak = ouro__weak_table_make(container, object, ouro__hash_address(object));
+  if (!weak) return ouro__weak_table_error();
+  bool locked = ouro__weak_table_lock(container);
+  bool done = add_member(container, object, added, &weak, value);
+  ouro__weak_table_unlock(container, locked);
+  ouro_xdecref(weak);
+  if (!done) errno = ENOMEM;
+  return done ? OURO_OK : OURO_ENOMEM;
+}
+
+int ouro__weak_table_put(ouro__weak_container *container, void *object, void *given) {
+  int code = OURO_OK;
+  if (OURO_UNLIKELY(!ouro__attached())) return ouro__weak_table_error();
+  ouro_object *value = ouro_xnewref(given);
+  bool locked = ouro__weak_table_lock(container);
+  ouro__weak_entry *entry = ouro__weak_table_find(container, object, ouro__hash_address(object));
+  uint64_t added = container->added;
+  if (entry) swap_values(container, entry, &value);
+  ouro__weak_table_unlock(container, locked);
+  if (!entry) code = put_new(container, object, added, &value);
+  ouro_xdecref(value); /* may run anything */
+  return code;
+}
+
+ouro_ref ouro__weak_table_new(ouro_type *type, const ouro__weak_kind *kind) {
+  ouro__weak_container *container = ouro_new(type);
+  if (!container) return NULL;
+  container->kind = kind;
+  container->lock = (ouro__lock)OURO_LOCK_INIT(OURO_RANK_LISTS);
+  return container;
 }
 
 /* ---------------------------------------------------------------- walks */
 
 void ouro__weak_table_walk_begin(ouro__weak_container *container, ouro__weak_walk *walk) {
   ouro_incref(container);
-  *walk = (ouro__weak_walk){container->walks, 0, container->table.used, NULL, false};
+  bool locked = ouro__weak_table_lock(container);
+  *walk = (ouro__weak_walk){.next = container->walks, .thread = &ouro__at, .end = container->table.used};
   container->walks = walk;
+  ouro__weak_table_unlock(container, locked);
 }
 
-static void end_of_name(ouro__weak_walk *walk) {
-  if (walk->name_is_mine) ouro_free(walk->name);
-  walk->name = NULL;
-  walk->name_is_mine = false;
-}
-
-ouro__weak_entry *ouro__weak_table_walk_next(ouro__weak_container *container, ouro__weak_walk *walk, void **member) {
-  end_of_name(walk);
+/* Go to the next entry whose member lives. */
+static bool next_shown(const ouro__weak_container *container, ouro__weak_walk *walk) {
   while (walk->at < walk->end) {
     ouro__weak_entry *entry = ouro__weak_table_at(container, walk->at++);
-    if (!entry->weak || !(*member = ouro_weak_get(entry->weak))) continue;
+    walk->member = entry->weak ? ouro_weak_get(entry->weak) : NULL;
+    if (!walk->member) continue;
+    if (container->kind->values) walk->value = ouro_xnewref(*value_of(entry));
     if (container->kind->names) walk->name = entry->member;
-    return entry;
+    return true;
   }
-  return NULL;
+  return false;
+}
+
+bool ouro__weak_table_walk_next(ouro__weak_container *container, ouro__weak_walk *walk) {
+  bool locked = ouro__weak_table_lock(container);
+  void *name = walk->name ? end_of_name(container, walk) : NULL;
+  bool shown = next_shown(container, walk);
+  ouro__weak_table_unlock(container, locked);
+  if (name) ouro_free(name);
+  return shown;
+}
+
+/* A visitor must return: no jump may pass over a walk. So of the thread's own walks the newest ends. */
+static void leave_list(ouro__weak_container *container, const ouro__weak_walk *walk) {
+  ouro__weak_walk **at = &container->walks;
+  while (*at && (*at)->thread != walk->thread) at = &(*at)->next;
+  OURO_INVARIANT(*at == walk);
+  *at = walk->next;
 }
 
 void ouro__weak_table_walk_end(ouro__weak_container *container, ouro__weak_walk *walk) {
-  end_of_name(walk);
-  OURO_INVARIANT(container->walks == walk); /* a visitor must return: no jump may pass over a walk */
-  container->walks = walk->outer;
+  bool locked = ouro__weak_table_lock(container);
+  void *name = end_of_name(container, walk);
+  leave_list(container, walk);
+  ouro__weak_table_unlock(container, locked);
+  if (name) ouro_free(name);
   ouro_decref(container);
 }
 
 /* ---------------------------------------------------------------- errors, checking */
 
-int ouro__weak_table_error(void) { return errno == ENOMEM ? OURO_ENOMEM : OURO_EINVAL; }
+int ouro__weak_table_error(void) { return errno == ENOMEM ? OURO_ENOMEM : errno == EPERM ? OURO_EPERM : OURO_EINVAL; }
 
 /* The number of cells that hold entry `index`. */
 static uint32_t cells_of(const ouro__weak_container *container, uint32_t index) {
@@ -297,7 +429,7 @@ static uint32_t cells_of(const ouro__weak_container *container, uint32_t index) 
 static bool is_found(const ouro__weak_container *container, const ouro__weak_entry *entry) {
   const ouro__weak_entry *each;
   for (ouro__weak_probe probe = ouro__weak_table_probe_of(container, container->kind->hash(entry));
-       (each = ouro__weak_table_next(container, &probe));) {
+       (each = ouro__weak_table_next(&probe));) {
     if (each == entry) return true;
   }
   return false;
@@ -314,7 +446,7 @@ bool ouro__weak_table_valid(const ouro__weak_container *container) {
     live++;
     if (table->cells && (cells_of(container, i) != 1 || !is_found(container, entry))) return false; /* I-TABLE-2 */
   }
-  for (const ouro__weak_walk *walk = container->walks; walk; walk = walk->outer) {
+  for (const ouro__weak_walk *walk = container->walks; walk; walk = walk->next) {
     if (walk->at > walk->end || walk->end > table->used) return false; /* I-TABLE-3 */
   }
   return live == table->live;

@@ -36,9 +36,8 @@ static ouro_type type = {
 };
 
 ouro_ref ouro_weak_values_new(void) {
-  ouro_weak_values *map = ouro_new(&type);
+  ouro_weak_values *map = ouro__weak_table_new(&type, &kind);
   if (!map) return NULL;
-  map->base.kind = &kind;
   for (int i = 0; i < 2; i++) map->key[i] = ouro__os_random();
   return map;
 }
@@ -66,71 +65,101 @@ static bool are_valid(const ouro_weak_values *map, const void *bytes, size_t len
   return map && (bytes || length == 0);
 }
 
+/* Under the lock, as the next one: the entry of a name whose value lives. */
 static values_entry *find(const ouro_weak_values *map, uint64_t hash, const void *bytes, size_t length) {
   values_entry *entry;
   for (ouro__weak_probe probe = ouro__weak_table_probe_of(&map->base, hash);
-       (entry = (values_entry *)(void *)ouro__weak_table_next(&map->base, &probe));) {
+       (entry = (values_entry *)(void *)ouro__weak_table_next(&probe));) {
     if (is_named(entry, hash, bytes, length) && ouro__weak_table_is_there(&entry->base)) return entry;
   }
   return NULL;
 }
 
-static values_entry *find_by_name(const ouro_weak_values *map, const void *bytes, size_t length) {
-  return are_valid(map, bytes, length) ? find(map, ouro__hash_name(bytes, length, map->key), bytes, length) : NULL;
+/* Its value; new. */
+static void *find_value(const ouro_weak_values *map, uint64_t hash, const void *bytes, size_t length) {
+  const values_entry *entry;
+  void *value = NULL;
+  for (ouro__weak_probe probe = ouro__weak_table_probe_of(&map->base, hash);
+       !value && (entry = (const void *)ouro__weak_table_next(&probe));) {
+    if (is_named(entry, hash, bytes, length)) value = ouro_weak_get(entry->base.weak);
+  }
+  return value;
 }
 
 /* ---------------------------------------------------------------- the interface */
 
-size_t ouro_weak_values_count(const ouro_weak_values *map) { return map ? map->base.table.live : 0; }
+size_t ouro_weak_values_count(const ouro_weak_values *map) { return map ? ouro__weak_table_count(&map->base) : 0; }
 
-static int add(ouro_weak_values *map, uint64_t hash, const void *bytes, size_t length, void *value) {
+/* Under the lock. */
+static int add(ouro_weak_values *map, uint64_t hash, const void *bytes, size_t length, ouro_weak *weak) {
   name *made = make_name(bytes, length);
-  values_entry *entry = made ? (values_entry *)(void *)ouro__weak_table_add(&map->base, value, hash) : NULL;
+  values_entry *entry = made ? (values_entry *)(void *)ouro__weak_table_add(&map->base, weak, hash) : NULL;
   if (!entry) {
-    int code = ouro__weak_table_error();
     ouro_free(made);
-    return code;
+    errno = ENOMEM;
+    return OURO_ENOMEM;
   }
   entry->base.member = made;
   entry->hash = hash;
   return OURO_OK;
 }
 
-int ouro_weak_values_set(ouro_weak_values *map, const void *bytes, size_t length, void *value) {
-  if (!are_valid(map, bytes, length) || !value) return OURO_EINVAL;
-  uint64_t hash = ouro__hash_name(bytes, length, map->key);
+/* Let the name have `weak` as its weak reference, under the lock: that which it had is in *weak. */
+static int put(ouro_weak_values *map, uint64_t hash, const void *bytes, size_t length, ouro_weak **weak) {
   values_entry *entry = find(map, hash, bytes, length);
-  if (!entry) return add(map, hash, bytes, length, value);
-  ouro_weak *weak = ouro__weak_table_make(&map->base, value, hash);
-  if (!weak) return ouro__weak_table_error();
-  ouro_movref(&entry->base.weak, weak);
+  ouro_weak *before = entry ? entry->base.weak : NULL;
+  int code = entry ? OURO_OK : add(map, hash, bytes, length, *weak);
+  if (code != OURO_OK) return code;
+  if (entry) entry->base.weak = *weak;
+  *weak = before;
   return OURO_OK;
 }
 
+int ouro_weak_values_set(ouro_weak_values *map, const void *bytes, size_t length, void *value) {
+  if (!are_valid(map, bytes, length) || !value) return OURO_EINVAL;
+  uint64_t hash = ouro__hash_name(bytes, length, map->key);
+  ouro_weak *weak = ouro__weak_table_make(&map->base, value, hash);
+  if (!weak) return ouro__weak_table_error();
+  bool locked = ouro__weak_table_lock(&map->base);
+  int code = put(map, hash, bytes, length, &weak);
+  ouro__weak_table_unlock(&map->base, locked);
+  int saved = errno;
+  ouro_xdecref(weak);
+  errno = saved;
+  return code;
+}
+
 ouro_ref ouro_weak_values_get(ouro_weak_values *map, const void *bytes, size_t length) {
-  const values_entry *entry = find_by_name(map, bytes, length);
-  return entry ? ouro_weak_get(entry->base.weak) : NULL;
+  if (!are_valid(map, bytes, length)) return NULL;
+  uint64_t hash = ouro__hash_name(bytes, length, map->key);
+  bool locked = ouro__weak_table_lock(&map->base);
+  void *value = find_value(map, hash, bytes, length);
+  ouro__weak_table_unlock(&map->base, locked);
+  return value;
 }
 
 bool ouro_weak_values_remove(ouro_weak_values *map, const void *bytes, size_t length) {
-  values_entry *entry = find_by_name(map, bytes, length);
-  if (!entry) return false;
-  ouro__weak_table_remove(&map->base, &entry->base);
-  return true;
+  if (!are_valid(map, bytes, length)) return false;
+  uint64_t hash = ouro__hash_name(bytes, length, map->key);
+  bool locked = ouro__weak_table_lock(&map->base);
+  values_entry *entry = find(map, hash, bytes, length);
+  if (entry)
+    ouro__weak_table_remove(&map->base, &entry->base, locked);
+  else
+    ouro__weak_table_unlock(&map->base, locked);
+  return entry;
 }
 
 int ouro_weak_values_each(ouro_weak_values *map, int (*visit)(const void *bytes, size_t length, void *value, void *arg),
                           void *arg) {
   ouro__weak_walk walk;
-  const ouro__weak_entry *entry;
-  void *value;
   int stop = 0;
   if (!map || !visit) return OURO_EINVAL;
   ouro__weak_table_walk_begin(&map->base, &walk);
-  while (!stop && (entry = ouro__weak_table_walk_next(&map->base, &walk, &value))) {
-    const name *its = entry->member; /* the walk keeps it, whatever becomes of the entry */
-    stop = visit(its->bytes, its->length, value, arg);
-    ouro_decref(value);
+  while (!stop && ouro__weak_table_walk_next(&map->base, &walk)) {
+    const name *its = walk.name; /* the walk keeps it, whatever becomes of the entry */
+    stop = visit(its->bytes, its->length, walk.member, arg);
+    ouro_decref(walk.member);
   }
   ouro__weak_table_walk_end(&map->base, &walk);
   return stop ? OURO_ESTOP : OURO_OK;

@@ -43,7 +43,7 @@ def defined(archive):
 
 def declared():
     """The functions and variables that the public headers declare, those behind inlined functions included."""
-    names = ('base.h', 'heap.h', 'object.h', 'gc.h', 'weak.h', 'weakmap.h', 'trace.h', 'source.h')
+    names = ('base.h', 'heap.h', 'thread.h', 'object.h', 'gc.h', 'weak.h', 'weakmap.h', 'trace.h', 'source.h')
     text = ''.join((ROOT / 'include' / 'ouro' / name).read_text() for name in names)
     text = re.sub(r'/\*.*?\*/', '', text, flags=re.DOTALL)
     functions = re.findall(r'^OURO_API[^;(]*?\b(ouro_\w+)\(', text, re.MULTILINE)

@@ -4,6 +4,7 @@ run on ouro and in CPython. Who lives, what is called and in which order, what c
 
 usage: run.py TWIN [--programs N] [--seed S] [--jobs J] [--verify]     N programs (20,000), the same ones for the same seed
        run.py TWIN --only I [--seed S]                                 show what program I does in both
+       run.py TWIN --threads COUNT [--programs N] [--seed S]           so many programs at once, on ouro alone (see twin.c)
 
 Prints TAP: a case for each batch of programs, and one that all kinds of events came to pass. A program on which the twins differ is
 shrunk: operations are left out as long as they still differ. What is left is printed, with both logs from where they part."""
@@ -161,6 +162,19 @@ def report(results, batches, seed):
     return not failed and not never
 
 
+def run_at_once(twin, seed, programs):
+    """Print TAP for programs that run at once, several in a round: all is checked by the twin. Whether all is well."""
+    failed, batches = 0, range(0, programs, BATCH)
+    print(f'1..{len(batches)}', flush=True)
+    for number, first in enumerate(batches, 1):
+        last = min(first + BATCH, programs) - 1
+        _, wrong = run_twin(twin, [make_program(seed, index) for index in range(first, last + 1)])
+        print(f'{"not ok" if wrong else "ok"} {number} - programs {first} to {last} of seed {seed}, {twin[-1]} at once')
+        print(''.join(f'# {line}\n' for line in (wrong or '').splitlines()), end='', flush=True)
+        failed += bool(wrong)
+    return not failed
+
+
 def show_one(twin, seed, index):
     one = make_program(seed, index)
     told, wrong = run_twin(twin, [one])
@@ -178,11 +192,14 @@ def parse():
     parser.add_argument('--jobs', type=int, default=2)
     parser.add_argument('--verify', action='store_true', help="ouro's checkers run after each operation")
     parser.add_argument('--only', type=int)
+    parser.add_argument('--threads', type=int, help='how many programs at once')
     return parser.parse_args()
 
 
 def main():
     told = parse()
+    if told.threads:
+        return 0 if run_at_once([told.twin, '--threads', str(told.threads)], told.seed, told.programs) else 1
     twin = [told.twin] + ['--verify'] * told.verify
     if not VERSIONS[0] <= sys.version_info[:2] < VERSIONS[1] or sys.implementation.name != 'cpython':
         print('1..0 # SKIP the reference is CPython 3.11 to 3.13')

@@ -5,13 +5,19 @@
  * each: a code, and three numbers. After each program all is released, and the checkers of the collector and of the heap must find
  * nothing wrong. mirror.py does the same with CPython's objects, operation by operation, in the same order of functions.
  *
- * usage: twin [--verify]     verify after every operation, not only after every program
+ * usage: twin [--verify]         verify after every operation, not only after every program
+ *        twin --threads COUNT    run so many programs at once, each in a thread with a machine of its own. Between operations a thread swaps a root
+ *                                with a pool that all share; what is garbage is taken by whoever collects, and its finalizers act on his machine.
+ *                                Slots are guarded by sections. Nothing is told; after each round all must be gone, and the checkers find nothing.
  *
  * Linked with: the core static library (ouro_core). */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <ouro/ouro.h>
 
@@ -42,31 +48,38 @@ enum event {
   EVENT_END
 };
 
+static bool many; /* --threads */
+
 static _Noreturn void fail(const char *what) {
   fprintf(stderr, "twin: %s\n", what);
-  exit(3);
+  _exit(3);
 }
 
 #define CHECK(condition) ((condition) ? (void)0 : fail("check failed: " #condition))
+#define CHECK_ALONE(condition) CHECK(many || (condition)) /* what others may change */
 
-/* ---------------------------------------------------------------- the machine */
+/* ---------------------------------------------------------------- the machine: one for each thread */
 
-static void *roots[ROOTS];        /* owned */
-static void *reserved[NUMBERS];   /* owned; where finalizers and callbacks put what they save or make */
-static void *weak[WEAK];          /* owned: shared weak references */
-static void *weak_made[NUMBERS];  /* owned: those that finalizers made */
-static void *fins[FINALIZERS];    /* owned: finalizers of others */
-static void *not_at_exit[NUMBERS]; /* owned: finalizers of others that the end of a program must detach */
-static const void *refs[NUMBERS]; /* not owned: where the weak reference of that number is, or was */
-static int act[NUMBERS], arg[NUMBERS], target[NUMBERS], heard[NUMBERS];
-static bool done[NUMBERS]; /* its finalizer has been called */
-static int next_number, mode;
-static bool collecting, quiet, frozen, verify_always;
+#define OF_A_MACHINE static _Thread_local
 
-static uint32_t events[1 << 16];
-static size_t event_count;
+OF_A_MACHINE void *roots[ROOTS];        /* owned */
+OF_A_MACHINE void *reserved[NUMBERS];   /* owned; where finalizers and callbacks put what they save or make */
+OF_A_MACHINE void *weak[WEAK];          /* owned: shared weak references */
+OF_A_MACHINE void *weak_made[NUMBERS];  /* owned: those that finalizers made */
+OF_A_MACHINE void *fins[FINALIZERS];    /* owned: finalizers of others */
+OF_A_MACHINE void *not_at_exit[NUMBERS]; /* owned: finalizers of others that the end of a program must detach */
+OF_A_MACHINE const void *refs[NUMBERS]; /* not owned: where the weak reference of that number is, or was */
+OF_A_MACHINE int act[NUMBERS], arg[NUMBERS], target[NUMBERS], heard[NUMBERS];
+OF_A_MACHINE bool done[NUMBERS]; /* its finalizer has been called */
+OF_A_MACHINE int next_number, mode;
+OF_A_MACHINE bool collecting, quiet, frozen;
+static bool verify_always;
+
+OF_A_MACHINE uint32_t events[1 << 16];
+OF_A_MACHINE size_t event_count;
 
 static void emit(enum event code, size_t a, size_t b, size_t c) {
+  if (many) return;
   CHECK(event_count < sizeof events / sizeof *events);
   events[event_count++] = (uint32_t)code << 24 | (uint32_t)(a & 255) << 16 | (uint32_t)(b & 255) << 8 | (uint32_t)(c & 255);
 }
@@ -197,32 +210,53 @@ static size_t slots_of(const void *object) {
   return fixed_slots[kind] + (has_items(kind) ? ((const ouro_var *)object)->count : 0);
 }
 
-static void *get(void *object, size_t index) {
+/* Where the slot is, of what is no tagged object. */
+static void **slot_of(void *object, size_t index) {
   enum kind kind = kind_of(object);
-  if (kind == TAGGED) return (void *)(((tagged *)object)->word[index] & ~(uintptr_t)1);
-  if (kind == TUPLE) return ((tuple *)object)->item[index] == &none ? NULL : ((tuple *)object)->item[index];
-  if (!has_items(kind)) return ((fixed *)object)->slot[index];
+  if (kind == TUPLE) return &((tuple *)object)->item[index];
+  if (!has_items(kind)) return &((fixed *)object)->slot[index];
   list *l = object;
-  return index == 0 ? l->slot : l->item[index - 1];
+  return index == 0 ? &l->slot : &l->item[index - 1];
 }
 
-static void put_tagged(tagged *object, size_t index, void *value) {
-  void *before = get(object, index);
-  ouro_xincref(value);
-  object->word[index] = (uintptr_t)value | 1;
-  ouro_xdecref(before);
+static void *get_unguarded(void *object, size_t index) {
+  if (kind_of(object) == TAGGED) return (void *)(((tagged *)object)->word[index] & ~(uintptr_t)1);
+  void *held = *slot_of(object, index);
+  return held == &none ? NULL : held;
+}
+
+static void set_unguarded(void *object, size_t index, void *owned) {
+  if (kind_of(object) == TAGGED) {
+    ((tagged *)object)->word[index] = (uintptr_t)owned | 1;
+  } else {
+    *slot_of(object, index) = owned;
+  }
+}
+
+static void guard(ouro_section *section, void *object) {
+  if (many) ouro_section_begin(section, object);
+}
+static void unguard(ouro_section *section) {
+  if (many) ouro_section_end(section);
+}
+
+/* A new reference. */
+static void *get(void *object, size_t index) {
+  ouro_section section;
+  guard(&section, object);
+  void *held = ouro_xnewref(get_unguarded(object, index));
+  unguard(&section);
+  return held;
 }
 
 static void put(void *object, size_t index, void *value) {
-  enum kind kind = kind_of(object);
-  if (kind == TAGGED) {
-    put_tagged(object, index, value);
-  } else if (!has_items(kind)) {
-    ouro_setref(&((fixed *)object)->slot[index], value);
-  } else {
-    list *l = object;
-    ouro_setref(index == 0 ? &l->slot : &l->item[index - 1], value);
-  }
+  ouro_section section;
+  ouro_xincref(value);
+  guard(&section, object);
+  void *before = get_unguarded(object, index);
+  set_unguarded(object, index, value);
+  unguard(&section);
+  ouro_xdecref(before);
 }
 
 static void *new_object(enum kind kind, size_t number, size_t count) {
@@ -317,7 +351,7 @@ static void perform(void *self, size_t number) {
 static void finalize(void *self) {
   size_t number = number_of(self);
   if (quiet) return;
-  CHECK(!done[number]);
+  CHECK_ALONE(!done[number]);
   done[number] = true;
   emit(EVENT_FINALIZE, number, 0, 0);
   perform(self, number);
@@ -350,7 +384,7 @@ static void callback(ouro_weak *ref, void *data, void *held) {
   if (quiet) return;
   size_t number = (uintptr_t)data;
   CHECK(ouro_weak_is_dead(ref));
-  CHECK(refs[number] == (void *)ref);
+  CHECK_ALONE(refs[number] == (void *)ref);
   tell_call(EVENT_CALLBACK, number);
   perform_callback(ref, number, held);
 }
@@ -373,10 +407,10 @@ static void sort_events(size_t first) { qsort(events + first, event_count - firs
 
 static void tell_garbage(void) {
   for (size_t i = 0; i < ouro_gc_garbage_count(); i++) emit(EVENT_GARBAGE, number_of(ouro_gc_garbage_at(i)), 0, 0);
-  CHECK(ouro_gc_garbage_at(ouro_gc_garbage_count()) == NULL);
+  CHECK_ALONE(ouro_gc_garbage_at(ouro_gc_garbage_count()) == NULL);
   ouro_gc_set_debug(0);
   ouro_gc_garbage_clear();
-  CHECK(ouro_gc_garbage_count() == 0);
+  CHECK_ALONE(ouro_gc_garbage_count() == 0);
 }
 
 static ptrdiff_t collect_with(int generation, void (*after)(void)) {
@@ -400,8 +434,8 @@ static void tell_collection(const ouro_gc_info *info, void *unused) {
 
 /* ---------------------------------------------------------------- who is alive */
 
-static unsigned char alive[NUMBERS]; /* generation + 1 of each number; 0: not alive */
-static int asked_generation;
+OF_A_MACHINE unsigned char alive[NUMBERS]; /* generation + 1 of each number; 0: not alive */
+OF_A_MACHINE int asked_generation;
 
 static int add_alive(void *object, void *unused) {
   (void)unused;
@@ -412,7 +446,7 @@ static int add_alive(void *object, void *unused) {
 
 static int add_generation(void *object, void *unused) {
   (void)unused;
-  CHECK(number_of(object) == 0 || alive[number_of(object)] == UNTRACKED + 1);
+  CHECK_ALONE(number_of(object) == 0 || alive[number_of(object)] == UNTRACKED + 1);
   alive[number_of(object)] = (unsigned char)(asked_generation + 1);
   return 0;
 }
@@ -485,7 +519,7 @@ static void op_drop(const byte *a) { set_root(a[0], NULL); }
 
 static void op_move(const byte *a) {
   void *object = roots[a[1] % ROOTS];
-  if (object && slots_of(object)) set_root(a[0], get(object, a[2] % slots_of(object)));
+  if (object && slots_of(object)) ouro_movref(&roots[a[0] % ROOTS], get(object, a[2] % slots_of(object)));
 }
 
 static void op_copy(const byte *a) { set_root(a[0], roots[a[1] % ROOTS]); }
@@ -537,6 +571,7 @@ static void op_up_made(const byte *a) {
 
 /* The newest weak reference to an object is the library's own: no number is its, even if one of the program's lay there before. */
 static void forget_newest(const void *object) {
+  if (many) return;
   ouro_weak *newest[2];
   size_t count = ouro_weak_list(object, newest, 2);
   CHECK(count > 0);
@@ -553,7 +588,8 @@ static void op_fin(const byte *a) {
   arg[number] = a[4];
   target[number] = (int)number_of(object);
   void *fin = ouro_finalize(object, fin_called, (void *)(uintptr_t)number, roots[a[2] % ROOTS]);
-  CHECK(fin && ouro_finalizer_is_alive(fin));
+  CHECK(fin);
+  CHECK_ALONE(ouro_finalizer_is_alive(fin));
   forget_newest(object);
   ouro_movref(&fins[a[0] % FINALIZERS], fin);
 }
@@ -602,9 +638,13 @@ static void op_collect(const byte *a) {
   tell_state();
 }
 
+static atomic_flag saving = ATOMIC_FLAG_INIT; /* who has set the flag, and clears the list */
+
 static void op_saveall(const byte *a) {
+  if (atomic_flag_test_and_set(&saving)) return;
   CHECK(ouro_gc_set_debug(OURO_GC_DEBUG_SAVEALL) == 0);
   ptrdiff_t collected = collect_with(a[0] % 3, tell_garbage);
+  atomic_flag_clear(&saving);
   emit(EVENT_RESULT, (size_t)collected, 0, 0);
   tell_state();
 }
@@ -623,6 +663,7 @@ static int tell_referent(void *object, void *unused) {
 }
 
 static void tell_weak_references(const void *object) {
+  if (many) return; /* those of others may go at any time */
   ouro_weak *list_of[64];
   size_t count = ouro_weak_list(object, list_of, 64);
   CHECK(count == ouro_weak_count(object) && count <= 64);
@@ -638,7 +679,7 @@ static void op_query(const byte *a) {
   size_t number = number_of(object);
   emit(EVENT_QUERY, number, ouro_gc_is_tracked(object), ouro_gc_is_finalized(object));
   emit(EVENT_REFCOUNT, number, ouro_refcount(object), 0);
-  CHECK(ouro_is_unique(object) == (ouro_refcount(object) == 1));
+  CHECK_ALONE(ouro_is_unique(object) == (ouro_refcount(object) == 1));
   CHECK(ouro_gc_get_referents(&object, 1, tell_referent, NULL) == 0);
   tell_weak_references(object);
 }
@@ -712,7 +753,7 @@ static int count_object(void *object, void *count) {
   return 0;
 }
 
-static void end(void) {
+static void let_all_go(void) {
   quiet = true;
   if (frozen) ouro_gc_unfreeze();
   clear_table(roots, ROOTS);
@@ -726,8 +767,17 @@ static void end(void) {
   clear_table(not_at_exit, NUMBERS);
   ouro_finalizers_run();
   CHECK(ouro_gc_collect(2) >= 0);
+}
+
+static size_t count_left(void) {
   size_t left = 0;
   CHECK(ouro_each_object(count_object, &left) == 0);
+  return left;
+}
+
+static void end(void) {
+  let_all_go();
+  size_t left = count_left();
   emit(EVENT_END, left, verified("the end"), 0);
 }
 
@@ -751,17 +801,107 @@ static void write_events(void) {
   CHECK(fflush(stdout) == 0);
 }
 
+static byte *read_program(byte head[4], byte *program) {
+  if (fread(head, 4, 1, stdin) != 1) return NULL;
+  size_t count = head[0] + 256u * head[1];
+  CHECK(count <= 256 && fread(program, 6, count, stdin) == count);
+  return program;
+}
+
+/* ---------------------------------------------------------------- many at once */
+
+enum { POOL = 8, MOST_THREADS = 16 };
+
+static _Atomic(void *) pool[POOL]; /* owned */
+static pthread_barrier_t barrier;
+static struct job {
+  byte head[4], program[256 * 6];
+  bool there; /* false: the end */
+} jobs[MOST_THREADS];
+
+static void meet(void) {
+  ouro_blocking_begin();
+  pthread_barrier_wait(&barrier);
+  ouro_blocking_end();
+}
+
+/* As run, but that roots go through the pool. */
+static void run_among_others(const byte *program, size_t count) {
+  for (size_t i = 0; i < count; i++, program += 6) {
+    void **root = &roots[program[5] % ROOTS];
+    if (program[4] % 4 == 0) *root = atomic_exchange(&pool[program[3] % POOL], *root);
+    ops[program[0]](program + 1);
+    ouro_safepoint();
+  }
+  tell_state();
+  let_all_go();
+}
+
+static void *run_jobs(void *job) {
+  struct job *mine = job;
+  for (;;) {
+    meet();
+    if (!mine->there) return NULL;
+    begin(mine->head[2]);
+    run_among_others(mine->program, mine->head[0] + 256u * mine->head[1]);
+    meet();
+  }
+}
+
+/* All stand still, and have let go of what they had. */
+static void check_the_round(size_t round) {
+  char when[32];
+  snprintf(when, sizeof when, "round %zu", round);
+  CHECK(verified(when) == 0);
+  quiet = true;
+  for (size_t i = 0; i < POOL; i++) ouro_xdecref(atomic_exchange(&pool[i], NULL));
+  CHECK(ouro_gc_set_debug(0) == 0);
+  ouro_gc_garbage_clear();
+  ouro_gc_unfreeze();
+  ouro_finalizers_run();
+  CHECK(ouro_gc_collect(2) >= 0);
+  if (count_left() != 0 || verified(when) != 0) fail(when);
+}
+
+static bool read_jobs(size_t threads) {
+  bool any = false;
+  for (size_t i = 0; i < threads; i++) {
+    jobs[i].there = read_program(jobs[i].head, jobs[i].program) != NULL;
+    any |= jobs[i].there;
+    if (!jobs[i].there) memset(jobs[i].head, 0, 4);
+  }
+  for (size_t i = 0; i < threads; i++) jobs[i].there = any;
+  return any;
+}
+
+static void run_many(size_t threads) {
+  pthread_t thread[MOST_THREADS];
+  CHECK(threads > 0 && threads <= MOST_THREADS);
+  many = true;
+  CHECK(pthread_barrier_init(&barrier, NULL, (unsigned)threads + 1) == 0);
+  for (size_t i = 0; i < threads; i++) CHECK(pthread_create(&thread[i], NULL, run_jobs, &jobs[i]) == 0);
+  for (size_t round = 0; read_jobs(threads); round++) {
+    meet();
+    meet();
+    check_the_round(round);
+  }
+  meet();
+  for (size_t i = 0; i < threads; i++) CHECK(pthread_join(thread[i], NULL) == 0);
+}
+
 int main(int argc, char **argv) {
   static byte program[256 * 6];
   byte head[4];
+  if (argc > 2 && strcmp(argv[1], "--threads") == 0) {
+    run_many(strtoul(argv[2], NULL, 10));
+    return 0;
+  }
   verify_always = argc > 1 && strcmp(argv[1], "--verify") == 0;
   ouro_gc_disable();
   CHECK(ouro_gc_callback_add(tell_collection, NULL) == 0);
-  while (fread(head, sizeof head, 1, stdin) == 1) {
-    size_t count = head[0] + 256u * head[1];
-    CHECK(count <= 256 && fread(program, 6, count, stdin) == count);
+  while (read_program(head, program) != NULL) {
     begin(head[2]);
-    run(program, count);
+    run(program, head[0] + 256u * head[1]);
     write_events();
   }
   CHECK(ouro_gc_callback_remove(tell_collection, NULL) == 0);

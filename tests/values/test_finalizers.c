@@ -426,7 +426,7 @@ static int end_of_a_program(const char *name) {
   return 0;
 }
 
-/* A thread made the objects and has ended: whoever calls exit takes them over. */
+/* A thread made the objects and has ended: whoever calls exit runs them. */
 static void *make_objects(void *arg) {
   (void)arg;
   end_of_a_program("exit");
@@ -440,25 +440,30 @@ static int end_after_the_owner(void) {
   return 0;
 }
 
-static void check_end(const char *name, int status, const char *output) {
-  test_result result = test_run_self(name, NULL, 60);
+static void check_end(const char *name, const char *conf, int status, const char *output) {
+  test_result result = test_run_self(name, conf, 60);
   TEST_CHECK(WIFEXITED(result.status) && WEXITSTATUS(result.status) == status);
   assert_string_equal(result.output, output);
 }
 
 static void exit_runs_them(void **state) {
   (void)state;
-  check_end("exit", 0, "f4 f3 g1 f2 f1 atexit ");
+  check_end("exit", NULL, 0, "f4 f3 g1 f2 f1 atexit ");
 }
 
-static void a_thread_that_owns_no_objects_runs_none(void **state) {
+static void they_run_in_the_thread_that_exits(void **state) {
   (void)state;
-  check_end("thread", 7, "atexit ");
+  check_end("thread", NULL, 7, "f4 f3 g1 f2 f1 atexit ");
+}
+
+static void a_thread_that_is_refused_runs_none(void **state) {
+  (void)state;
+  check_end("thread", "threads:1", 7, "atexit ");
 }
 
 static void exit_runs_those_of_a_thread_that_has_ended(void **state) {
   (void)state;
-  check_end("ended", 0, "f4 f3 g1 f2 f1 atexit ");
+  check_end("ended", NULL, 0, "f4 f3 g1 f2 f1 atexit ");
 }
 
 int main(int argc, char **argv) {
@@ -491,7 +496,8 @@ int main(int argc, char **argv) {
       OBJECT_TEST(all_may_be_run_while_all_run),
       OBJECT_TEST(hundreds_of_thousands),
       OBJECT_TEST(exit_runs_them),
-      OBJECT_TEST(a_thread_that_owns_no_objects_runs_none),
+      OBJECT_TEST(they_run_in_the_thread_that_exits),
+      OBJECT_TEST(a_thread_that_is_refused_runs_none),
       OBJECT_TEST(exit_runs_those_of_a_thread_that_has_ended),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

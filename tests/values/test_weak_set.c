@@ -1,5 +1,7 @@
 /* tests/values/test_weak_set.c - sets of objects that leave when they die: whichever way they die, also during a walk; and the
- * set may go before them, after them, and in one cycle with them.
+ * set may go before them, after them, and in one cycle with them. (Several threads at once: test_threads.c.)
+ *
+ * usage: test_values_weak_set refused: what a case does in a program of its own.
  *
  * Linked with: libouro (static), support/support.c, object/objects.c, cmocka. */
 #include "values/tables.h"
@@ -684,28 +686,39 @@ static void *from_another_thread(void *arg) {
   TEST_CHECK(ouro_borrow(ouro_weak_keys_new()) == NULL && errno == EPERM);
   errno = 0;
   TEST_CHECK(ouro_borrow(ouro_weak_values_new()) == NULL && errno == EPERM);
-  TEST_CHECK(ouro_weak_set_add(it->set, it->object) == OURO_EINVAL);
-  TEST_CHECK(ouro_weak_keys_set(it->keys, it->object, NULL) == OURO_EINVAL);
-  TEST_CHECK(ouro_weak_values_set(it->values, "name", 4, it->object) == OURO_EINVAL);
+  TEST_CHECK(ouro_weak_set_add(it->set, it->object) == OURO_EPERM);
+  TEST_CHECK(ouro_weak_keys_set(it->keys, it->object, it->object) == OURO_EPERM);
+  TEST_CHECK(ouro_weak_values_set(it->values, "name", 4, it->object) == OURO_EPERM);
   return NULL;
 }
 
-static void another_thread_is_refused(void **state) {
-  (void)state;
+/* In a program of its own, with OURO_CONF=threads:1. */
+static int refuse_another_thread(void) {
   shared it = {set_new(), ouro_borrow(ouro_weak_keys_new()), ouro_borrow(ouro_weak_values_new()), cell_new(0)};
   pthread_t thread;
-  assert_int_equal(pthread_create(&thread, NULL, from_another_thread, &it), 0);
+  TEST_CHECK(pthread_create(&thread, NULL, from_another_thread, &it) == 0);
   pthread_join(thread, NULL);
-  assert_int_equal(ouro_weak_set_count(it.set) + ouro_weak_keys_count(it.keys) + ouro_weak_values_count(it.values), 0);
-  assert_int_equal(room_of(it.set) + room_of(it.keys) + room_of(it.values), 0);
-  assert_int_equal(ouro_weak_count(it.object) + ouro_weak_count(it.set), 0);
+  TEST_CHECK(ouro_weak_set_count(it.set) + ouro_weak_keys_count(it.keys) + ouro_weak_values_count(it.values) == 0);
+  TEST_CHECK(room_of(it.set) + room_of(it.keys) + room_of(it.values) == 0);
+  TEST_CHECK(ouro_weak_count(it.object) + ouro_weak_count(it.set) == 0);
+  TEST_CHECK(ouro_refcount(it.object) == 1);
   drop(it.object);
   drop(it.set);
   drop(it.keys);
   drop(it.values);
+  return 0;
 }
 
-int main(void) {
+static void another_thread_is_refused_where_one_was_promised(void **state) {
+  (void)state;
+  test_result result = test_run_self("refused", "threads:1", 60);
+  TEST_CHILD_PASSED(&result);
+}
+
+int main(int argc, char **argv) {
+  if (argc == 2 && strcmp(argv[1], "refused") == 0) {
+    return refuse_another_thread();
+  }
   const struct CMUnitTest tests[] = {
       OBJECT_TEST(what_is_added_is_there_once),
       OBJECT_TEST(what_is_no_object_is_refused),
@@ -736,7 +749,7 @@ int main(void) {
       OBJECT_TEST(the_last_reference_to_the_set_may_go_during_a_walk),
       OBJECT_TEST(walks_within_walks),
       OBJECT_TEST(a_collection_during_a_walk),
-      OBJECT_TEST(another_thread_is_refused),
+      OBJECT_TEST(another_thread_is_refused_where_one_was_promised),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
