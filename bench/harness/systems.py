@@ -267,6 +267,9 @@ def find_for_threads(bench, ouro, names=None, beside=None):
 
 
 def find_those(bench, systems, names):
+    """Those of `systems` that are there."""
+    if len({system.name for system in systems}) < len(systems):
+        raise Missing("--beside: that name is another system's")
     found, remarks = [], []
     for system in systems:
         if names is not None and system.name not in names and not isinstance(system, Beside):

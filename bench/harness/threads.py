@@ -1,7 +1,7 @@
 """The rows of `bench/run threads`: sections of workloads of bench/threads, what each prints, and the bars that ouro must meet.
 
-What is compared with each other, one thread with two as well, is measured in turns, and a ratio is the median of the ratios of each turn: so a
-machine that slows down for a while slows both.
+What is compared with each other, one thread with two as well, is measured in turns, and a ratio is the median of the ratios of each
+turn: so a machine that slows down for a while slows both.
 
 To add one: a program in bench/threads (team.h says how), a Workload in one of the sections, and a Bar where there is one."""
 import statistics
@@ -93,8 +93,9 @@ def own(counts):
     workloads = [timed("own", words, count, systems, [Figure("rate", of_threads(title, count), RATE)])
                  for title, (words, systems) in OWN.items() for count in counts]
     bars = scaling_bars([title for title in OWN if "machine" not in title], counts)
-    return Section("Objects of their own", "Million operations a second, of all threads together; larger is better. In malloc and atomics, rings are "
-                   "taken apart by hand.", workloads, bars, tuple(OWN))
+    note = ("Million operations a second, of all threads together; larger is better. In malloc and atomics, rings are taken apart by "
+            "hand.")
+    return Section("Objects of their own", note, workloads, bars, tuple(OWN))
 
 
 SHARED = {"its owner": "owner", "others": "others", "merged": "merged", "deferred": "deferred", "immortal": "immortal"}
@@ -113,8 +114,9 @@ def shared(counts):
                 (of_threads(title, count), "two atomics"), 1) for title in ("others", "merged") for count in counts]
     bars += [Bar(f"{of_threads('deferred', count)}: by the owner's own path", (of_threads("deferred", count), SUBJECT),
                  (of_threads("its owner", 1), SUBJECT), 1.5) for count in counts]
-    return Section("An object shared by all: incref and decref", "Processor time of a pair, smaller is better; and million pairs a second of all threads, "
-                   "larger is better.", workloads, bars + scaling_bars(["deferred: together"], counts), ("others: together", "deferred: together", "immortal: together"))
+    note = "Processor time of a pair, smaller is better; and million pairs a second of all threads, larger is better."
+    return Section("An object shared by all: incref and decref", note, workloads, bars + scaling_bars(["deferred: together"], counts),
+                   ("others: together", "deferred: together", "immortal: together"))
 
 
 def pipeline(counts):
@@ -123,21 +125,23 @@ def pipeline(counts):
         Figure("growth", f"that of three times as many, by it, {who}", "ratio"), Figure("left_mib", f"memory at the end, {who}", "MiB")])
         for count, who in ((1, "one thread"), (2, "two threads"))]
     time = "a family made and dropped, {} thread{}"
-    bars = [Bar("one thread's time by that of two", (time.format("one", ""), SUBJECT), (time.format("two", "s"), SUBJECT), 1, at_least=True),
-            Bar("memory of three times as many", ("that of three times as many, by it, two threads", SUBJECT), None, 1.5)]
-    return Section("Producer makes, consumer drops", "Families of nine objects through a queue of 1,024, wall time; smaller is better.", workloads, bars)
+    bars = [Bar("one thread's time by that of two", (time.format("one", ""), SUBJECT), (time.format("two", "s"), SUBJECT), 1,
+                at_least=True),
+            Bar("memory of three times as many, by the first", ("that of three times as many, by it, two threads", SUBJECT), None, 1.5)]
+    note = "Families of nine objects through a queue of 1,024, wall time; smaller is better."
+    return Section("Producer makes, consumer drops", note, workloads, bars)
 
 
 def stopping(counts):
     figures = [Figure("half_us", "half of the collections", "us"), Figure("most_us", "99 in 100", "us"),
                Figure("longest_us", "the longest", "us"), Figure("all_most_us", "99 in 100 of all stops, less than", "us"),
                Figure("all_longest_us", "the longest of all stops", "us"), Figure("stood_us", "standing still, each time", "us"),
-               Figure("stops", "stops", ""),
-               Figure("given_up", "given up", ""), Figure("rate", "objects made meanwhile", RATE)]
+               Figure("stops", "stops", ""), Figure("given_up", "given up", ""), Figure("rate", "objects made meanwhile", RATE)]
     workloads = [Workload("stop", "8 2000", "8 100", ("ouro",), figures)]
-    bars = [Bar("99 in 100 collections, microseconds", ("99 in 100", SUBJECT), None, 200), Bar("given up", ("given up", SUBJECT), None, 0)]
-    return Section("Stopping the world: 8 threads, half of them asleep", "From asking until all stand still; smaller is better. A ninth thread asks, "
-                   "every millisecond.", workloads, bars)
+    bars = [Bar("99 in 100 collections, microseconds to stop the world", ("99 in 100", SUBJECT), None, 200),
+            Bar("stops that were given up", ("given up", SUBJECT), None, 0)]
+    note = "From asking until all stand still; smaller is better. A ninth thread asks, every millisecond."
+    return Section("Stopping the world: 8 threads, half of them asleep", note, workloads, bars)
 
 
 def weak(counts):
@@ -153,8 +157,8 @@ def locks(counts):
     workloads = [timed("section", words, count, ("ouro", "pthread mutex"), [
         Figure("cpu_ns", of_threads(title, count), NS), Figure("rate", of_threads(f"{title}: together", count), RATE)])
         for title, words in SECTIONS.items() for count in counts if count > 1 or "own" in title]
-    return Section("Sections: begin, a number changes, end", "Processor time, smaller is better; and million sections a second of all threads, larger is "
-                   "better.", workloads)
+    note = "Processor time, smaller is better; and million sections a second of all threads, larger is better."
+    return Section("Sections: begin, a number changes, end", note, workloads)
 
 
 def later(counts):
@@ -168,8 +172,8 @@ def short_lives(counts):
     workloads = [Workload("attach", f"{objects} 10000", f"{objects} 50", systems, [
         Figure("thread_us", f"{title}: from creation to join", "us"), Figure("cpu_us", f"{title}: processor time", "us")])
         for objects, title, systems in ((10, "ten objects each", ("ouro", "two atomics", "malloc")), (0, "none", ("ouro", "malloc")))]
-    return Section("10,000 short threads", "Wall time and processor time by the thread; smaller is better. Without objects, nothing is attached.",
-                   workloads)
+    note = "Wall time and processor time by the thread; smaller is better. Without objects, nothing is attached."
+    return Section("10,000 short threads", note, workloads)
 
 
 def sections(processors):

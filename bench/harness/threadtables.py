@@ -95,5 +95,5 @@ def row_json(section, workload, figure):
 
 def as_json(sections):
     return {"rows": [row_json(section, workload, figure) for section in sections for workload, figure in section.figures()],
-            "bars": [{"section": section.title, "name": bar.title, "value": value, "factor": bar.factor, "at_least": bar.at_least, "met": met}
-                     for section in sections for bar, value, met in section.verdicts()]}
+            "bars": [{"section": section.title, "name": bar.title, "value": value, "factor": bar.factor, "at_least": bar.at_least,
+                      "met": met} for section in sections for bar, value, met in section.verdicts()]}

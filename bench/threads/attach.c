@@ -1,6 +1,7 @@
 /* attach.c - threads that live for a short time: each makes some objects, drops them, and ends.
  *
- * Arguments: objects, at most ten; threads, one after the other. Prints thread_us, wall time of each, from its creation until it was joined, and cpu_us. */
+ * Arguments: objects, at most ten; threads, one after the other. Prints thread_us, wall time of each, from its creation until it was
+ * joined, and cpu_us. */
 #define _GNU_SOURCE
 #include <time.h>
 

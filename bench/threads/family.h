@@ -1,5 +1,5 @@
-/* family.h - families for produce.c: an object with eight children, each of them 16 bytes of its own, in three kinds: ouro's objects; blocks of
- * malloc with counts that are atomic; and plain blocks, which know no count. */
+/* family.h - families for produce.c: an object with eight children, each of them 16 bytes of its own, in three kinds: ouro's objects;
+ * blocks of malloc with counts that are atomic; and plain blocks, which know no count. */
 #ifndef FAMILY_H
 #define FAMILY_H
 

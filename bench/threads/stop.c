@@ -1,10 +1,10 @@
-/* stop.c - how long it takes until all threads stand still: half of them sleep in the system, nearly always, and the others make objects, in
- * rings of three, with safepoints between them. One more asks for a full collection every millisecond.
+/* stop.c - how long it takes until all threads stand still: half of them sleep in the system, nearly always, and the others make
+ * objects, in rings of three, with safepoints between them. One more asks for a full collection every millisecond.
  *
- * Arguments: threads, milliseconds. Prints, in microseconds, from asking until all stood still: half_us, most_us (99 in 100) and longest_us of
- * these collections, each by itself; all_most_us and all_longest_us of all stops, those that the threads' own collections asked for too: the
- * former is the upper end of the power of two that 99 in 100 lie below; stood_us, how long all stood still each time; how many stops there
- * were, how many were given up; and rate, million objects a second made meanwhile. */
+ * Arguments: threads, milliseconds. Prints, in microseconds, from asking until all stood still: half_us, most_us (99 in 100) and
+ * longest_us of these collections, each by itself; all_most_us and all_longest_us of all stops, those that the threads' own
+ * collections asked for too: the former is the upper end of the power of two that 99 in 100 lie below; stood_us, how long all stood
+ * still each time; how many stops there were, how many were given up; and rate, million objects a second made meanwhile. */
 #include "team.h"
 
 enum { SLEEP_MS = 1, LOOKS_MOST = 100000 };

@@ -1,8 +1,9 @@
-/* team.h - what the workloads of `bench/run threads` need beside gc/measure.h: threads that begin together, work for a given time, and count
- * what they did.
+/* team.h - what the workloads of `bench/run threads` need beside gc/measure.h: threads that begin together, work for a given time, and
+ * count what they did.
  *
- * A member prepares what it needs, calls team_begin, works as long as team_goes_on(), at least once, and calls team_end; the time in between is
- * its own measured part. What it does at the end is not measured. Where a system must be told of waits (ouro_blocking_begin), WAIT(...) tells it.
+ * A member prepares what it needs, calls team_begin, works as long as team_goes_on(), at least once, and calls team_end; the time in
+ * between is its own measured part. What it does at the end is not measured. Where a system must be told of waits
+ * (ouro_blocking_begin), WAIT(...) tells it.
  *
  * Such a workload is given a time, not a number of operations: so slow systems take no longer, and all threads work to the end. */
 #ifndef TEAM_H

@@ -1,7 +1,7 @@
 /* weak.c - a weak reference is turned into a strong one, which is dropped, over and over.
  *
- * Arguments: whose (own: each thread has an object and a weak reference of its own; other: a thread that only waits has made the object and the
- * weak reference, which all use), threads, milliseconds. Prints rate and cpu_ns. */
+ * Arguments: whose (own: each thread has an object and a weak reference of its own; other: a thread that only waits has made the
+ * object and the weak reference, which all use), threads, milliseconds. Prints rate and cpu_ns. */
 #define NODE_WEAK
 #include "team.h"
 

@@ -69,7 +69,7 @@ static int generation_due(void) {
 
 /* Who makes so many times what makes a collection due, while another thread collects, waits for that: otherwise several threads could make garbage
  * faster than one takes it away. */
-enum { MUCH = 4, RAISED_MOST = 6 };
+enum { MUCH = 2, RAISED_MOST = 6 };
 
 /* Where a thread did not come, this one makes more objects before it tries again: as many as are usual, then twice as many each time, up to 64 times. */
 static _Thread_local struct {

@@ -121,7 +121,7 @@ static inline void ouro__look_through(ouro__marker *it, ouro__map m, ouro__reach
     ouro__look_at_stranger(object);
     return;
   }
-  if (OURO_UNLIKELY(ouro__held_usual(object) < (int64_t)(one >> 56))) ouro__count_must_be(object, one >> 56);
+  if (OURO_UNLIKELY(object->ouro__count < one >> 56)) ouro__count_must_be(object, one >> 56); /* what others count comes on top */
   const ouro_type *type = ouro_type_of(object);
   unsigned traits = type->ouro__derived.flags;
   it->marked++;

@@ -12,8 +12,8 @@
  * I-DEFER-3  of a number without an object, base and all that threads have counted is 0
  * I-DEFER-4  entries with an object + entries in the list of unused ones = numbers ever given
  *
- * A thread may take reference after reference that others release: by I-DEFER-1 no single count can grow too large, only the references that
- * there are at a time, 2^31 - 1 at most, which a program has no memory for.
+ * A thread may take reference after reference that others release: by I-DEFER-1 no thread's own count can grow too large. What is bounded
+ * is how many references there are at a time: 2^31 - 1, or 16 GiB of slots.
  *
  * The lock is for the table, and for where the threads' counts lie. With the world stopped, sums need no lock. */
 #include <errno.h>
@@ -177,6 +177,7 @@ static int defer_now(ouro_object *object) {
   uint32_t number;
   int64_t held = may_be_deferred(object) ? ouro__held(object) : 0;
   if (held <= 0 || held > INT32_MAX) return OURO_EINVAL;
+  if (OURO__SEE(object->ouro__shared) & OURO_S_WATCHED) ouro__weak_disown(object);
   ouro__acquire(&lock);
   bool taken = take_number_locked(object, &number);
   if (taken) {

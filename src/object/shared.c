@@ -50,26 +50,43 @@ static OURO_COLD void fatal_if_locked(const ouro_object *object, uint32_t shared
 
 static bool others_hold(uint32_t shared) { return shared & OURO__SHARED_MASK; }
 
-static bool was_last_of_watched(ouro_object *object, bool to_be_finalized) {
-  ouro__watch watch = ouro__watch_begin(object);
+/* With its watch, or alone. */
+static inline bool decide(ouro_object *object, bool to_be_finalized, bool alone) {
   uint32_t shared = ouro__load_acquire(ouro__shared(object));
-  bool last = !others_hold(shared);
-  if (last && to_be_finalized) {
+  if (others_hold(shared)) return false;
+  if (to_be_finalized) {
     OURO__SET(object->ouro__count, 1);
-    atomic_fetch_and_explicit(ouro__shared(object), ~(uint32_t)OURO_S_DYING, memory_order_relaxed);
-  } else if (last) {
-    ouro__weak_leaves(object);
+    if (shared & OURO_S_DYING) atomic_fetch_and_explicit(ouro__shared(object), ~(uint32_t)OURO_S_DYING, memory_order_relaxed);
+    return true;
+  }
+  ouro__weak_leaves(object);
+  if (alone) {
+    ouro__set_owner(object, OURO__NOBODY);
+  } else {
     ouro__change_owner(object, OURO__NOBODY);
   }
+  return true;
+}
+
+static OURO_NOINLINE bool decide_with_watch(ouro_object *object, bool to_be_finalized) {
+  ouro__watch watch = ouro__watch_begin(object);
+  bool last = decide(object, to_be_finalized, !watch.locked);
   ouro__watch_end(watch);
-  if (last) fatal_if_locked(object, shared);
+  return last;
+}
+
+static bool was_last_of_watched(ouro_object *object, uint32_t shared, bool to_be_finalized) {
+  if (OURO_UNLIKELY(shared & OURO_S_LOCKED && !others_hold(shared))) ouro__fatal_object(OURO_FATAL_LOCKED, object);
+  if (OURO_UNLIKELY(!ouro__enter_alone())) return decide_with_watch(object, to_be_finalized);
+  bool last = decide(object, to_be_finalized, true);
+  ouro__leave_alone();
   return last;
 }
 
 bool ouro__was_last(ouro_object *object, bool to_be_finalized) {
   uint32_t shared = ouro__load_acquire(ouro__shared(object));
   if (shared & OURO_S_WATCHED) {
-    if (was_last_of_watched(object, to_be_finalized)) return true;
+    if (was_last_of_watched(object, shared, to_be_finalized)) return true;
   } else if (!others_hold(shared)) {
     fatal_if_locked(object, shared);
     if (to_be_finalized) OURO__SET(object->ouro__count, 1);
@@ -88,12 +105,17 @@ void ouro__adopt(ouro_object *object) {
   ouro__set_owner(object, ouro__at.id);
 }
 
+static void become_immortal(ouro_object *object) {
+  ouro__weak_disown(object);
+  ouro__change_owner(object, OURO__IMMORTAL);
+}
+
 /* ---------------------------------------------------------------- counting what is merged */
 
 static void incref_merged(ouro_object *object) {
   uint32_t before = ouro__add_relaxed(ouro__count(object), 1);
   if (OURO_UNLIKELY(before == 0)) ouro__fatal_object(OURO_FATAL_DEAD_OBJECT, object);
-  if (OURO_UNLIKELY(before == UINT32_MAX)) ouro__change_owner(object, OURO__IMMORTAL);
+  if (OURO_UNLIKELY(before == UINT32_MAX)) become_immortal(object);
 }
 
 static void decref_merged(ouro_object *object) {
@@ -224,7 +246,7 @@ static void hand_over(ouro_object *object, unsigned owner) {
 static void ask_to_merge(ouro_object *object, unsigned owner) {
   uint32_t shared = ouro__load_relaxed(ouro__shared(object));
   int32_t count = ouro__shared_count(shared);
-  if (count > TOO_MANY || count < -TOO_MANY) ouro__change_owner(object, OURO__IMMORTAL);
+  if (count > TOO_MANY || count < -TOO_MANY) become_immortal(object);
   while (!(shared & (OURO_S_QUEUED | OURO_S_MERGED))) {
     if (!atomic_compare_exchange_weak_explicit(ouro__shared(object), &shared, (shared + OURO_S_ONE) | OURO_S_QUEUED, memory_order_acq_rel,
                                                memory_order_relaxed)) {
@@ -257,7 +279,7 @@ static void decref_shared(ouro_object *object, unsigned owner) {
     if (give) {
       hand_over(object, owner);
     } else if (OURO_UNLIKELY(ouro__shared_count(then) < -TOO_MANY)) {
-      ouro__change_owner(object, OURO__IMMORTAL);
+      become_immortal(object);
     }
     return;
   }
@@ -281,7 +303,7 @@ static unsigned place_to_count(const ouro_object *object) {
 static void incref_mine(ouro_object *object) {
   uint32_t count = OURO__SEE(object->ouro__count);
   if (count == UINT32_MAX) {
-    ouro__change_owner(object, OURO__IMMORTAL); /* nobody can tell any more when the last one goes */
+    become_immortal(object); /* nobody can tell any more when the last one goes */
   } else {
     OURO__SET(object->ouro__count, count + 1);
   }
@@ -396,7 +418,7 @@ size_t ouro_refcount(const void *object) {
 int ouro_make_immortal(void *object) {
   ouro_object *self = object;
   if (!ouro_is_unique(self)) return OURO_EINVAL;
-  ouro__change_owner(self, OURO__IMMORTAL);
+  become_immortal(self);
   return OURO_OK;
 }
 

@@ -223,9 +223,14 @@ static void refer_to_none(ouro_weak *weak) {
 }
 
 static void link_weak(stripe *table, ouro_weak *weak, ouro_object *object) {
-  ouro_weak *first = first_of(table, object), *before = NULL;
   refer(weak, object);
-  if (first && is_shared(first)) {
+  if (OURO_LIKELY(!ouro__has(object, OURO_WEAK))) {
+    weak->next = weak->prev = NULL;
+    add_entry(table, object, weak);
+    return;
+  }
+  ouro_weak *first = first_of(table, object), *before = NULL;
+  if (is_shared(first)) {
     before = first;
     first = first->next;
   }
@@ -234,10 +239,8 @@ static void link_weak(stripe *table, ouro_weak *weak, ouro_object *object) {
   if (first) first->prev = weak;
   if (before) {
     before->next = weak;
-  } else if (ouro__has(object, OURO_WEAK)) {
-    find(table, object)->first = weak;
   } else {
-    add_entry(table, object, weak);
+    find(table, object)->first = weak;
   }
 }
 
@@ -297,23 +300,24 @@ static ouro_weak *get_shared(const stripe *table, const ouro_object *object) {
 /* A weak reference can be found without one to it: by its referent. */
 static void watch_weak(ouro_weak *weak) { weak->base.ouro__shared = OURO_S_WATCHED; }
 
-/* Put `made` in the object's list, or, where it would be a second shared one, give the first. NULL: no memory. */
-static ouro_weak *enter_list(ouro_weak *made, ouro_object *object) {
-  stripe *table = stripe_of(object);
-  bool locked = ouro__enter(&table->lock);
-  ouro_weak *shared = is_shared(made) ? get_shared(table, object) : NULL, *result = shared;
-  if (!shared && make_room(table)) {
-    ouro_weak *first = is_shared(made) ? first_of(table, object) : NULL;
-    if (first && is_shared(first)) unlink_weak(first); /* one that is about to go */
-    link_weak(table, result = made, object);
+/* Under the lock: put `made` in the object's list, or, where it would be a second shared one, give the first. NULL: no memory. */
+static ouro_weak *enter_list(stripe *table, ouro_weak *made, ouro_object *object) {
+  if (OURO_UNLIKELY(ouro__has(object, OURO_WEAK)) && is_shared(made)) {
+    ouro_weak *shared = get_shared(table, object), *first = find(table, object)->first;
+    if (shared) return shared;
+    if (is_shared(first)) unlink_weak(first); /* one that is about to go */
   }
-  ouro__leave(&table->lock, locked);
-  return result;
+  if (!make_room(table)) return NULL;
+  link_weak(table, made, object);
+  return made;
 }
 
 static ouro_ref finish(ouro_weak *made, ouro_object *object) {
-  ouro_weak *result = enter_list(made, object);
-  if (result == made) return made;
+  stripe *table = stripe_of(object);
+  bool locked = ouro__enter(&table->lock);
+  ouro_weak *result = enter_list(table, made, object);
+  ouro__leave(&table->lock, locked);
+  if (OURO_LIKELY(result == made)) return made;
   int saved = errno;
   ouro_decref(made);
   errno = saved;
@@ -364,10 +368,16 @@ static ouro_ref get_slowly(ouro_weak *weak) {
   return got ? object : NULL;
 }
 
+/* I-WEAK-4: nobody else can free it. A count of zero, or another owner: this thread is just doing so. */
 ouro_ref ouro_weak_get(ouro_weak *weak) {
-  if (OURO_UNLIKELY(ouro__load_relaxed(&weak->owner) != ouro__at.id)) return get_slowly(weak);
-  ouro_object *object = referent_of(weak); /* I-WEAK-4: nobody else can free it */
-  return object && ouro__is_live(object) && OURO__SEE(object->ouro__count) ? ouro_newref(object) : NULL;
+  uint32_t id = ouro__at.id;
+  if (OURO_UNLIKELY(ouro__load_relaxed(&weak->owner) != id)) return get_slowly(weak);
+  ouro_object *object = referent_of(weak);
+  if (OURO_UNLIKELY(!object || ouro__owner_of(object) != id)) return NULL;
+  uint32_t count = OURO__SEE(object->ouro__count);
+  if (OURO_UNLIKELY(count - 1 >= UINT32_MAX - 1)) return count ? ouro_newref(object) : NULL;
+  OURO__SET(object->ouro__count, count + 1);
+  return object;
 }
 
 bool ouro_weak_is_dead(const ouro_weak *weak) {

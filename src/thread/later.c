@@ -108,7 +108,7 @@ static void poke_those_behind(uint64_t wanted) {
 
 void ouro__later_come_by(ouro__thread *thread) { ouro__store_release(&thread->seen, epoch_now()); }
 
-/* May the calling thread go OUT? Between ouro_blocking_begin and its end it is that; and while it has stopped the world, all others are HELD. */
+/* May the calling thread go OUT? Between ouro_blocking_begin and its end it is; while it has stopped the world, all others are HELD. */
 static bool is_free_to_go(void) { return ouro__me && !ouro__me->blocking && !ouro__world_is_mine(); }
 
 static void come_by_myself(void) {

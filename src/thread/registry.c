@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "heap/heap.h"
+#include "os/os.h"
 
 #if defined(__GNUC__)
 __thread ouro__here ouro__at = {.id = OURO__NO_THREAD, .limit = INT32_MAX};
@@ -79,6 +80,7 @@ static void give_record_back(ouro__thread *me) {
 static void detach(void) {
   ouro__thread *me = ouro__me;
   if (me->blocking) ouro__come_in();
+  me->blocking = 0;
   do {
     ouro__thread_ends();
     ouro_thread_flush(); /* a thread that is not attached has no blocks for objects in its cache: see ouro_new */
@@ -118,10 +120,22 @@ static void start(void) {
   ouro__thread_fork_start();
 }
 
+/* From the system, not from the heap: a record is nobody's allocation, and there for ever. NULL: no memory. */
+static ouro__thread *get_memory(void) {
+  static ouro__thread *fresh, *end;
+  enum { CHUNK = 65536 };
+  if (fresh == end) {
+    ouro__thread *chunk = ouro__os_map(CHUNK);
+    if (!chunk) return NULL;
+    fresh = chunk;
+    end = chunk + CHUNK / sizeof *chunk;
+  }
+  return fresh++;
+}
+
 static ouro__thread *new_record(void) {
   uint32_t number = ouro__load_relaxed(&ouro__threads_top) + 1;
-  if (number > OURO_THREADS_MOST) return NULL;
-  ouro__thread *thread = ouro_calloc(1, sizeof *thread);
+  ouro__thread *thread = number <= OURO_THREADS_MOST ? get_memory() : NULL;
   if (!thread) return NULL;
   thread->number = number;
   thread->lock.rank = OURO_RANK_RECORD;

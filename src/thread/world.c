@@ -116,16 +116,27 @@ void ouro__stop_point(const void *arrived) {
 #define CALLER NULL
 #endif
 
-void ouro_blocking_begin(void) {
-  ouro__thread *me = ouro__me;
-  if (!me || me->blocking++ || stops_of_mine) return;
-  ouro__sections_suspend();
+/* What was released for the thread is taken first: that may run anything. */
+static void go_blocking(ouro__thread *me, const void *arrived) {
   for (;;) {
     if (ouro__load_relaxed(&me->queued) || ouro__load_relaxed(&ouro__queues_left)) ouro__take_released();
-    ouro__go_out(CALLER);
+    me->blocking = 1;
+    ouro__go_out(arrived);
     if (!atomic_load(&me->queued)) return; /* what comes from now on, others take; pairs with the look at the state of who puts it there */
     ouro__come_in();
+    me->blocking = 0;
   }
+}
+
+void ouro_blocking_begin(void) {
+  ouro__thread *me = ouro__me;
+  if (!me) return;
+  if (me->blocking || ouro__world_is_mine()) {
+    me->blocking++;
+    return;
+  }
+  ouro__sections_suspend();
+  go_blocking(me, CALLER);
 }
 
 void ouro_blocking_end(void) {

@@ -560,7 +560,7 @@ static void *ask_for_referrers(void *arg) {
   ouro_blocking_begin();
   pthread_barrier_wait(&barrier);
   ouro_blocking_end();
-  for (int i = 0; i < 50; i++) {
+  for (int i = 0, count = (int)test_count(50, 5); i < count; i++) {
     TEST_CHECK(ouro_gc_get_referrers(objects, 1, count_shown, NULL) == OURO_OK);
     TEST_CHECK(ouro_gc_get_referents(objects, 1, count_shown, NULL) == OURO_OK);
     TEST_CHECK(ouro_gc_collect(i % 3) >= 0);

@@ -1,11 +1,12 @@
 /* tests/model/protocol.c - the steps.
  *
- * A thread is a stack of FRAMES, one for each function that it is in; `at` is the step that comes next there. A step does one access to what
- * other threads can see, a load, a store, an exchange, a compare-and-exchange, and then all that only concerns the thread itself; under a lock, it does
- * what the lock guards in one. Frames that are left, and fields that mean nothing any more, are zero: fewer states.
+ * A thread is a stack of FRAMES, one for each function that it is in; `at` is the step that comes next there. A step does one access to
+ * what other threads can see, a load, a store, an exchange, a compare-and-exchange, and then all that only concerns the thread itself;
+ * under a lock, it does what the lock guards in one. Frames that are left, and fields that mean nothing any more, are zero: fewer
+ * states.
  *
- * Beside the header, an object has GHOSTS, which no step looks at: how many references there truly are, and whether its block is back in the
- * heap. What must not be is found by them. */
+ * Beside the header, an object has GHOSTS, which no step looks at: how many references there truly are, and whether its block is back in
+ * the heap. What must not be is found by them. */
 #include "protocol.h"
 
 #include <string.h>
@@ -61,7 +62,8 @@ typedef struct state {
   object objects[MODEL_OBJECTS];
   thread threads[MODEL_THREADS];
   uint8_t world;         /* the thread that stops it, or has; 0: none */
-  uint8_t pad[7];
+  uint8_t left;          /* something was put in a queue while all records were held */
+  uint8_t pad[6];
 } state;
 
 
@@ -95,7 +97,7 @@ static bool broken(model_fault fault) { return bounds->fault == fault; }
   X(HAND_STATE, hand_over, "hand_over: load the owner's state")                                                        \
   X(HAND_TAKE, hand_over, "ouro__thread_take: CAS OUT to HELD")                                                        \
   X(HAND_LET_GO, hand_over, "ouro__thread_let_go: exchange the state")                                                 \
-  X(HAND_RELEASED_THEN, hand_over, "")                                                                                 \
+  X(HAND_RELEASE_THEN, hand_over, "")                                                                                  \
   X(HAND_PUT, hand_over, "put: into the owner's queue, and lower its limit")                                           \
   X(HAND_AGAIN, hand_over, "hand_over: load the owner's state again")                                                  \
   X(OVER_QUEUED, take_over, "take_over: load queued")                                                                  \
@@ -104,6 +106,9 @@ static bool broken(model_fault fault) { return bounds->fault == fault; }
   X(OVER_SETTLE_THEN, take_over, "")                                                                                   \
   X(OVER_LET_GO, take_over, "ouro__thread_let_go: exchange the state")                                                 \
   X(OVER_RELEASE_THEN, take_over, "")                                                                                  \
+  X(TAKE_LEFT, take_released, "ouro__take_released: load ouro__queues_left")                                           \
+  X(TAKE_CLEAR, take_released, "ouro__take_released: exchange ouro__queues_left")                                      \
+  X(TAKE_ALL_THEN, take_released, "")                                                                                  \
   X(TAKE_QUEUED, take_released, "ouro__take_released: load queued")                                                    \
   X(TAKE_BATCH, take_released, "take_batch")                                                                           \
   X(TAKE_SETTLE_THEN, take_released, "")                                                                               \
@@ -176,13 +181,15 @@ static bool broken(model_fault fault) { return bounds->fault == fault; }
   X(FORGET, forget, "a weak reference goes: under the watch, no entry, no OURO_WEAK")                                  \
   X(SAFEPOINT, safepoint, "ouro__safepoint_slow: the limit as it was")                                                 \
   X(BLOCK_QUEUED, blocking, "ouro_blocking_begin: load queued")                                                        \
+  X(BLOCK_LEFT, blocking, "ouro_blocking_begin: load ouro__queues_left")                                               \
   X(BLOCK_OUT, blocking, "ouro__go_out: exchange the state")                                                           \
   X(BLOCK_LOOK, blocking, "ouro_blocking_begin: load queued again")                                                    \
   X(BLOCK_IN, blocking, "ouro__come_in: CAS OUT to IN")                                                                \
   X(COME_IN, come_in, "ouro__come_in: CAS OUT to IN")                                                                  \
   X(STOP_TAKE, stop, "ouro__world_stop: ouro__thread_take: CAS OUT to HELD, or give up")                               \
-  X(START_LET_GO, stop, "ouro__world_start: ouro__thread_let_go: exchange the state")                                  \
-  X(START_LOOK_THEN, stop, "")
+  X(START_LET_GO, stop, "let_all_go: ouro__thread_let_go: exchange the state")                                  \
+  X(START_LOOK, stop, "let_all_go: load queued")                                                                       \
+  X(START_LEFT, stop, "let_all_go: store ouro__queues_left, and lower its own limit")
 
 enum {
 #define X(step, function, text) step,
@@ -423,18 +430,18 @@ static bool hand_over(act *a) {
       call(a, SETTLE_OWNER, a->f->object, a->f->owner);
       return true;
     case HAND_LET_GO:
-      if (broken(FAULT_TAKE_WITHOUT_CAS)) {
-        next(a, HAND_RELEASED_THEN);
-      } else {
-        let_go(a, HAND_RELEASED_THEN);
-      }
-      release_settled(a, a->f->object);
+      if (!broken(FAULT_TAKE_WITHOUT_CAS)) owner->state = OUT;
+      a->f->more = (uint8_t)take_answer(a);
+      next(a, HAND_RELEASE_THEN);
+      if (!broken(FAULT_LET_GO_AND_FORGET)) call(a, OVER_QUEUED, a->f->object, a->f->owner);
       return true;
-    case HAND_RELEASED_THEN:
-      if (broken(FAULT_LET_GO_AND_FORGET)) {
-        ret(a, 0);
+    case HAND_RELEASE_THEN:
+      if (!broken(FAULT_QUEUE_HOLDS_NOTHING)) {
+        go_on_as(a, DEC_OWNER, 0);
+      } else if (a->f->more == 2) {
+        go_on_as(a, MERGED_SHARED, 0);
       } else {
-        go_on_as(a, OVER_QUEUED, a->f->owner);
+        ret(a, 0);
       }
       return true;
     case HAND_PUT: return put(a);
@@ -507,6 +514,19 @@ static bool take_released(act *a) {
   frame *f = a->f;
   unsigned number;
   switch (f->at) {
+    case TAKE_LEFT: next(a, a->all->left ? TAKE_CLEAR : TAKE_QUEUED); return true;
+    case TAKE_CLEAR:
+      next(a, a->all->left ? TAKE_ALL_THEN : TAKE_QUEUED);
+      a->all->left = 0;
+      return true;
+    case TAKE_ALL_THEN:
+      if (++f->owner == a->me) f->owner++;
+      if (f->owner > MODEL_THREADS) {
+        go_on_as(a, TAKE_QUEUED, 0);
+      } else {
+        call(a, OVER_QUEUED, 0, f->owner);
+      }
+      return true;
     case TAKE_QUEUED:
       if (a->t->queued) {
         next(a, TAKE_BATCH);
@@ -582,7 +602,7 @@ static bool settle(act *a) {
   }
 }
 
-/* ---------------------------------------------------------------- merging. Its answer: 1, others hold it; 2, nothing was left; 3, it went back */
+/* ---------------------------------------------------------------- merging: 1, others hold it; 2, nothing was left; 3, it went back */
 
 static bool merge_ends(act *a, int all) {
   ret(a, all ? 1 : 2);
@@ -1035,9 +1055,12 @@ static bool forget(act *a) {
 
 /* ---------------------------------------------------------------- IN and OUT. `more`: the thread ends */
 
+/* Where nobody stops the world, nobody leaves anything. */
+static unsigned first_of_taking(void) { return bounds->stops ? TAKE_LEFT : TAKE_QUEUED; }
+
 static bool safepoint(act *a) {
   a->t->limit = 0;
-  go_on_as(a, TAKE_QUEUED, 0);
+  go_on_as(a, first_of_taking(), 0);
   return true;
 }
 
@@ -1045,8 +1068,12 @@ static bool blocking(act *a) {
   frame *f = a->f;
   switch (f->at) {
     case BLOCK_QUEUED:
+      next(a, bounds->stops && !a->t->queued ? BLOCK_LEFT : BLOCK_OUT);
+      if (a->t->queued) call(a, first_of_taking(), 0, 0);
+      return true;
+    case BLOCK_LEFT:
       next(a, BLOCK_OUT);
-      if (a->t->queued) call(a, TAKE_QUEUED, 0, 0);
+      if (a->all->left) call(a, TAKE_LEFT, 0, 0);
       return true;
     case BLOCK_OUT:
       take_answer(a);
@@ -1077,17 +1104,35 @@ static bool come_in(act *a) {
   return true;
 }
 
-/* ---------------------------------------------------------------- stopping the world. `batch`: a bit for each record taken; `owner`: the next one */
+/* ---------------------------------------------------------------- stopping the world. `batch`: the records taken; `owner`: the next one */
 
 static bool is_taken(act *a, unsigned number) { return a->f->batch >> number & 1; }
+
+static void start_ends(act *a) {
+  a->all->world = 0;
+  ret(a, 0);
+}
+
+static bool start_next(act *a) {
+  frame *f = a->f;
+  next(a, START_LET_GO);
+  while (++f->owner <= MODEL_THREADS && !is_taken(a, f->owner)) {
+  }
+  if (f->owner <= MODEL_THREADS) return true;
+  if (f->more) {
+    next(a, START_LEFT);
+  } else {
+    start_ends(a);
+  }
+  return true;
+}
 
 /* Of who is not OUT: wait, or give up. */
 static bool stop_take(act *a) {
   frame *f = a->f;
   if (a->choice) {
-    f->owner = 1;
-    next(a, START_LET_GO);
-    return true;
+    f->owner = 0;
+    return start_next(a);
   }
   if (f->owner != a->me) {
     if (thread_of(a, f->owner)->state != OUT) return false;
@@ -1095,9 +1140,8 @@ static bool stop_take(act *a) {
     f->batch |= (uint8_t)(1u << f->owner);
   }
   if (++f->owner <= MODEL_THREADS) return true;
-  f->owner = 1;
-  next(a, START_LET_GO);
-  return true;
+  f->owner = 0;
+  return start_next(a);
 }
 
 static bool stop(act *a) {
@@ -1105,21 +1149,17 @@ static bool stop(act *a) {
   switch (f->at) {
     case STOP_TAKE: return stop_take(a);
     case START_LET_GO:
-      if (is_taken(a, f->owner)) thread_of(a, f->owner)->state = OUT;
-      if (++f->owner <= MODEL_THREADS) return true;
-      a->all->world = 0;
-      f->owner = 1;
-      next(a, START_LOOK_THEN);
+      thread_of(a, f->owner)->state = OUT;
+      next(a, START_LOOK);
+      return broken(FAULT_START_AND_FORGET) ? start_next(a) : true;
+    case START_LOOK:
+      if (thread_of(a, f->owner)->queued) f->more = 1;
+      return start_next(a);
+    default:
+      a->all->left = 1;
+      a->t->limit = 1;
+      start_ends(a);
       return true;
-    default: { /* what was queued where nobody could come by */
-      unsigned owner = f->owner++;
-      if (owner > MODEL_THREADS || broken(FAULT_START_AND_FORGET)) {
-        ret(a, 0);
-      } else if (is_taken(a, owner)) {
-        call(a, OVER_QUEUED, 0, owner);
-      }
-      return true;
-    }
   }
 }
 

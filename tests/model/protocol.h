@@ -1,8 +1,8 @@
 /* tests/model/protocol.h - the life of a count as a system of small steps: three threads, two objects.
  *
- * The steps are those of object/shared.c, object/dealloc.c, the watches of object/weak.c, and the states of thread/world.c; each is named by its
- * function there. It is a copy for the mind, not the code: whoever changes one changes the other. docs/model.md says what is modelled, what is
- * left out, and how to read a counterexample. */
+ * The steps are those of object/shared.c, object/dealloc.c, the watches of object/weak.c, and the states of thread/world.c; each is
+ * named by its function there. It is a copy for the mind, not the code: whoever changes one changes the other. docs/model.md says what
+ * is modelled, what is left out, and how to read a counterexample. */
 #ifndef OURO_TEST_PROTOCOL_H
 #define OURO_TEST_PROTOCOL_H
 

@@ -1,11 +1,12 @@
 /* tests/model/search.h - every state that some threads can bring a small system into: found, looked at, counted.
  *
- * A SYSTEM is a state of some bytes, threads, and for each thread the steps that it may do next. A step is atomic: what lies between two steps
- * is what other threads can see. The search goes through all orders of all steps, but through each state once: what can follow does not
- * depend on how it was reached. States are told apart by 128 bits of hash (at five million states, one in 10^25 searches would miss one).
+ * A SYSTEM is a state of some bytes, threads, and for each thread the steps that it may do next. A step is atomic: what lies between two
+ * steps is what other threads can see. The search goes through all orders of all steps, but through each state once: what can follow
+ * does not depend on how it was reached. States are told apart by 128 bits of hash (at five million states, one in 10^25 searches would
+ * miss one).
  *
- * An order of steps from the first state to an end is an INTERLEAVING. They are counted, without being walked one by one: the sum over a state's steps
- * of those of the states that they lead to. */
+ * An order of steps from the first state to an end is an INTERLEAVING. They are counted, without being walked one by one: the sum over a
+ * state's steps of those of the states that they lead to. */
 #ifndef OURO_TEST_SEARCH_H
 #define OURO_TEST_SEARCH_H
 

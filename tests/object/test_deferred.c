@@ -1,5 +1,5 @@
-/* tests/object/test_deferred.c - deferred objects: each thread counts them for itself, nothing is lost when it ends, they go just when a full
- * collection finds nothing that refers to them, and their numbers are used again.
+/* tests/object/test_deferred.c - deferred objects: each thread counts them for itself, nothing is lost when it ends, they go just when a
+ * full collection finds nothing that refers to them, and their numbers are used again.
  *
  * Linked with: the core static library (ouro_core), support/support.c, object/objects.c, cmocka. */
 #include "object/objects.h"
@@ -212,11 +212,13 @@ static void *take_many(void *arg) {
   for (int i = 0; i < 1000; i++) ouro_incref(it->shared);
   meet(&it->barrier);
   meet(&it->barrier);
+  meet(&it->barrier);
   return NULL;
 }
 
 static void *release_many(void *arg) {
   relay *it = arg;
+  meet(&it->barrier);
   meet(&it->barrier);
   for (int i = 0; i < 1000; i++) drop(it->shared);
   meet(&it->barrier);
@@ -229,7 +231,11 @@ static void references_taken_by_one_thread_are_released_by_another(void **state)
   assert_int_equal(pthread_barrier_init(&it.barrier, NULL, 3), 0);
   pthread_t taker = begin(take_many, &it), releaser = begin(release_many, &it);
   meet(&it.barrier);
-  assert_int_equal(ouro_gc_collect(2), 0);
+  assert_int_equal(ouro_refcount(it.shared), 1001);
+  drop(it.shared);
+  assert_int_equal(ouro_gc_collect(2), 0); /* the taker's keep it */
+  ouro_incref(it.shared);
+  meet(&it.barrier);
   meet(&it.barrier);
   assert_int_equal(ouro_refcount(it.shared), 1);
   join(taker);
@@ -333,6 +339,33 @@ static void it_outlives_the_thread_that_made_it(void **state) {
   assert_string_equal(test_log(), "-1");
 }
 
+/* ---------------------------------------------------------------- weak references */
+
+static void weak_references_lead_to_it_before_and_after(void **state) {
+  (void)state;
+  cell *numbered = deferred_cell(0); /* so that both numbers below are not the same */
+  for (int round = 0; round < 2; round++) {
+    cell *self = cell_new(1);
+    ouro_weak *before = weak_to(self), *noting = weak_noting(self, "died");
+    assert_int_equal(ouro_defer(self), OURO_OK);
+    OBJECTS_ARE_SOUND();
+    ouro_weak *after = weak_to(self);
+    assert_ptr_equal(before, after);
+    assert_true(weak_is(before, self) && weak_is(noting, self));
+    assert_int_equal(ouro_refcount(self), 1);
+    drop(self);
+    assert_true(weak_is(before, self)); /* nothing has looked yet */
+    assert_int_equal(ouro_gc_collect(2), 1);
+    assert_true(weak_is(before, NULL) && weak_is(noting, NULL));
+    assert_string_equal(test_log(), "died -1");
+    drop(before);
+    drop(noting);
+    drop(after);
+    if (round == 0) drop(numbered); /* then the first one is free */
+    if (round == 0) assert_int_equal(ouro_gc_collect(2), 1);
+  }
+}
+
 /* ---------------------------------------------------------------- one too many is released */
 
 static void release_too_often(void *arg) {
@@ -412,6 +445,7 @@ int main(void) {
       OBJECT_TEST(it_may_be_deferred_while_others_count_it),
       OBJECT_TEST(who_holds_a_reference_may_defer_what_another_thread_owns),
       OBJECT_TEST(it_outlives_the_thread_that_made_it),
+      OBJECT_TEST(weak_references_lead_to_it_before_and_after),
       OBJECT_TEST(what_was_released_too_often_is_found_by_the_collection),
 #ifdef OURO_FAULTS
       OBJECT_TEST(without_memory_it_is_not_deferred),

@@ -6,11 +6,13 @@
  * from one to another. After each round all threads stand still, and:
  *   - the nodes that live are those that the shadows reach from roots, mailboxes and the pool
  *   - the slots of each are what its shadow says, and it is counted as often as it is referred to
- *   - a weak reference is dead just where its node is not reached; its callback was called once then, and never before
- *   - each finalizer has run once, where its node is gone, and never else; the checkers of objects and of the heap find nothing wrong
+ *   - a weak reference is dead just where its node is not reached; a callback is called where its weak reference is dead alone, and once
+ *   - a finalizer has run once, where its node is gone, and never twice; the checkers of objects and of the heap find nothing wrong
+ * What a collection has condemned may be brought back by another thread, by a weak reference without a callback, as long as finalizers run: so a node
+ * may live whose finalizer has run, and whose callbacks were called.
  * Threads end after some rounds, and others take over what they held.
  *
- * usage: racers [ROUNDS [THREADS [SEED]]]
+ * usage: racers [ROUNDS [THREADS [SEED [WITHOUT...]]]]     WITHOUT: kinds of turns that are left out, to find out what a failure needs
  *
  * Linked with: libouro (static), thread/things.c, support/support.c, threads. */
 #include "thread/things.h"
@@ -265,7 +267,6 @@ static bool turn_upgrade(racer *me) {
   }
   node *self = ouro_weak_get(me->weak[at].weak);
   TEST_CHECK(self == NULL || (self->number == me->weak[at].number && self->serial == me->weak[at].serial));
-  TEST_CHECK(self != NULL || ouro_weak_is_dead(me->weak[at].weak));
   if (self != NULL) {
     ouro_movref(some_root(me), self);
   }
@@ -298,7 +299,7 @@ static bool turn_detach(racer *me) {
   return true;
 }
 
-static const struct {
+static struct {
   const char *name;
   bool (*turn)(racer *me);
   unsigned weight;
@@ -420,7 +421,7 @@ static int note_live(void *object, void *arg) {
 }
 
 static void check_node(const shadow *mine) {
-  TEST_CHECK(mine->is != NULL && atomic_load(&mine->lives) == 1 && atomic_load(&mine->finalized) == 0);
+  TEST_CHECK(mine->is != NULL && atomic_load(&mine->lives) == 1 && atomic_load(&mine->finalized) <= 1);
   TEST_CHECK(mine->is->serial == mine->serial);
   TEST_CHECK(ouro_refcount(mine->is) == mine->references);
   for (size_t i = 0; i < SLOTS; i++) {
@@ -435,18 +436,40 @@ static void check_weak(const racer *me) {
     }
     const shadow *of = &shadows[me->weak[i].number];
     bool lives = of->reached && of->serial == me->weak[i].serial;
-    TEST_CHECK(ouro_weak_is_dead(me->weak[i].weak) == !lives);
-    TEST_CHECK(me->weak[i].heard == NULL || atomic_load(&me->weak[i].heard->calls) == !lives);
+    bool dead = ouro_weak_is_dead(me->weak[i].weak);
+    if (me->weak[i].heard == NULL) {
+      TEST_CHECK(dead == !lives);
+    } else {
+      TEST_CHECK(dead || lives);
+      TEST_CHECK(atomic_load(&me->weak[i].heard->calls) <= dead); /* 0: it was made while its node was condemned already */
+    }
   }
+}
+
+static void print_difference(void) {
+  for (size_t i = 1; i < next_number; i++) {
+    const shadow *mine = &shadows[i];
+    if (mine->reached != (mine->is != NULL)) {
+      printf("# node %zu: %s, %s; ", i, mine->reached ? "reached" : "not reached", mine->is != NULL ? "lives" : "is gone");
+      printf("%u references are known, it has %zu; its word is %#llx\n", mine->references,
+             mine->is != NULL ? ouro_refcount(mine->is) : 0, mine->is != NULL ? (unsigned long long)mine->is->base.ouro__word : 0);
+    }
+  }
+  fflush(stdout);
 }
 
 static void check_all(void) {
   size_t live = 0;
-  TEST_CHECK(ouro_gc_collect(2) >= 0);
+  while (ouro_gc_collect(2) > 0) {
+    /* What a callback held may be garbage only then. */
+  }
   THINGS_ARE_SOUND();
   reach_all();
   TEST_CHECK(ouro_each_object(note_live, &live) == OURO_OK);
-  TEST_CHECK(live == queued);
+  if (live != queued) {
+    print_difference();
+    TEST_CHECK(live == queued);
+  }
   for (size_t i = 0; i < queued; i++) {
     check_node(&shadows[queue[i]]);
   }
@@ -496,7 +519,8 @@ static void end_all(void) {
     ouro_xdecref(atomic_exchange(&mail[i], NULL));
   }
   size_t live = 0;
-  TEST_CHECK(ouro_gc_collect(2) >= 0);
+  while (ouro_gc_collect(2) > 0) {
+  }
   TEST_CHECK(ouro_each_object(note_live, &live) == OURO_OK && live == 0);
   THINGS_ARE_SOUND();
 }
@@ -509,11 +533,23 @@ static void print_turns(void) {
   printf("\n");
 }
 
+static void leave_out(const char *name) {
+  for (size_t i = 0; i < KINDS_OF_TURNS; i++) {
+    if (strcmp(kinds_of_turns[i].name, name) == 0) {
+      kinds_of_turns[i].weight = 0;
+      atomic_store(&done[i], 1);
+    }
+  }
+}
+
 int main(int argc, char **argv) {
   size_t lives = argc > 1 ? strtoul(argv[1], NULL, 10) / ROUNDS_OF_A_LIFE : test_count(100, 6);
   threads = argc > 2 ? strtoul(argv[2], NULL, 10) : 4;
   uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 10) : 1;
   TEST_CHECK(threads > 0 && threads <= MOST_THREADS);
+  for (int i = 4; i < argc; i++) {
+    leave_out(argv[i]);
+  }
   turns_of_a_round = test_count(4000, 1500);
   TEST_CHECK(pthread_barrier_init(&barrier, NULL, (unsigned)threads + 1) == 0);
   for (size_t i = 0; i < POOL; i++) {

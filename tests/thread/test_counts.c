@@ -698,10 +698,11 @@ static void either_the_upgrade_gets_it_or_it_is_gone(void **state) {
   fight(true, true);   /* it is merged */
 }
 
-/* ---------------------------------------------------------------- very many references */
+/* ---------------------------------------------------------------- very many references
+ *
+ * What becomes immortal stays for ever: so each case is a process of its own. */
 
-static void hold_very_often(void *unused) {
-  (void)unused;
+static void hold_very_often(void) {
   size_t many = (size_t)1 << 23;
   made(&plain_thing);
   BY_N(third, take_n, many + 5);
@@ -710,18 +711,16 @@ static void hold_very_often(void *unused) {
   BY_N(owner, release_n, 100);
   TEST_CHECK(ouro_is_immortal(it) && lives());
   ouro_gc_verify(NULL, 0);
-  test_exit(0);
 }
 
 static void what_others_hold_too_often_is_immortal(void **state) {
   (void)state;
-  test_result result = test_in_child(hold_very_often, NULL, 300);
+  test_result result = test_run_self("--hold", NULL, 300);
   TEST_CHILD_PASSED(&result);
 }
 
 /* The owner counted millions, others release them all while it does not come by. */
-static void release_very_often(void *unused) {
-  (void)unused;
+static void release_very_often(void) {
   size_t many = ((size_t)1 << 23) + 1000;
   made(&plain_thing);
   BY_N(owner, take_n, many);
@@ -732,12 +731,11 @@ static void release_very_often(void *unused) {
     BY(owner, release);
     TEST_CHECK(is_gone());
   }
-  test_exit(0);
 }
 
 static void what_others_release_too_often_is_never_freed_too_early(void **state) {
   (void)state;
-  test_result result = test_in_child(release_very_often, NULL, 300);
+  test_result result = test_run_self("--release", NULL, 300);
   TEST_CHILD_PASSED(&result);
 }
 
@@ -920,7 +918,21 @@ static void numbers_of_deferred_ones_are_used_again(void **state) {
 
 #define STEPS(name) cmocka_unit_test_setup_teardown(name, start_workers, end_workers)
 
+static int run_apart(void (*body)(void)) {
+  start_workers(NULL);
+  body();
+  worker_end(&owner);
+  worker_end(&third);
+  return 0;
+}
+
 int main(int argc, char **argv) {
+  if (argc > 1 && strcmp(argv[1], "--hold") == 0) {
+    return run_apart(hold_very_often);
+  }
+  if (argc > 1 && strcmp(argv[1], "--release") == 0) {
+    return run_apart(release_very_often);
+  }
   cmocka_set_test_filter(argc > 1 ? argv[1] : NULL); /* by hand: one case */
   const struct CMUnitTest tests[] = {
       STEPS(its_owner_and_others_count_apart),

@@ -64,7 +64,9 @@ static void a_thread_may_be_cancelled_while_it_is_out(void **state) {
 /* ---------------------------------------------------------------- destructors of a thread's own data */
 
 /* A key that is older than all that ouro has made, and younger ones. */
-enum { KEYS = 6, ROUNDS = PTHREAD_DESTRUCTOR_ITERATIONS };
+enum { KEYS = 6 };
+/* ThreadSanitizer ends a thread in the last round itself, and cannot bear anything after it. */
+enum { ROUNDS = TEST_TSAN ? PTHREAD_DESTRUCTOR_ITERATIONS - 1 : PTHREAD_DESTRUCTOR_ITERATIONS };
 static pthread_key_t keys[KEYS];
 static atomic_int destroyed;
 
