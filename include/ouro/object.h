@@ -48,8 +48,10 @@ OURO_BEGIN_DECLS
  *   OWNED    owner: a thread. It counts in `count`, plainly; others in `shared`, atomically.
  *            -> DEAD     the owner releases its last one, and `shared` is 0
  *            -> MERGED   the owner releases its last one, and others hold some
- *            -> QUEUED   another thread releases one, and `shared` would fall below 0: the reference is one that the owner counted. It
- *                        goes to the owner's queue instead, which holds it from now on
+ *            -> OWNED    by another thread, which releases the only reference there is: what was made here and given away whole goes there
+ *                        (where one load shows both counts: x86-64; elsewhere it is queued)
+ *            -> QUEUED   another thread releases one of several, and `shared` would fall below 0: the reference is one that the owner counted.
+ *                        It goes to the owner's queue instead, which holds it from now on
  *   QUEUED   as OWNED, and in its owner's queue. What others release now may make `shared` negative.
  *            -> MERGED   the owner comes to its queue at a safepoint; or another thread acts for it, while it is out or gone
  *   MERGED   `count` is all there are, and everybody counts there, atomically. For ever.
@@ -272,7 +274,7 @@ static inline bool ouro__count_deferred(const ouro_object *object, int32_t chang
 static inline void ouro_incref(void *borrowed) {
   ouro_object *object = (ouro_object *)borrowed;
   if (OURO__LIKELY(ouro__is_mine(object))) {
-    if (OURO__LIKELY(ouro__step(&object->ouro__count, 1) != 0)) return;
+    if (OURO__LIKELY(ouro__step_up(&object->ouro__count) != 0)) return;
     OURO__SET(object->ouro__count, UINT32_MAX);
   } else if (ouro__count_deferred(object, 1)) {
     return;
@@ -284,7 +286,7 @@ static inline void ouro_incref(void *borrowed) {
 static inline void ouro__release_ref(void *held) {
   ouro_object *object = (ouro_object *)held;
   if (OURO__LIKELY(ouro__is_mine(object))) {
-    if (OURO__LIKELY(ouro__step(&object->ouro__count, UINT32_MAX) != 0)) return;
+    if (OURO__LIKELY(ouro__step_down(&object->ouro__count) != 0)) return;
     ouro__dealloc(object);
   } else if (!ouro__count_deferred(object, -1)) {
     ouro__decref_slow(object);

@@ -76,15 +76,26 @@ extern OURO_API _Thread_local ouro__here ouro__at;
 #if defined(OURO__TOLD)
 #define OURO__SEE(word) OURO__NOW(word)
 #define OURO__SET(word, value) OURO__TELL(word, value)
-static inline uint32_t ouro__step(uint32_t *word, uint32_t change) {
-  uint32_t value = OURO__SEE(*word) + change;
+static inline uint32_t ouro__step_up(uint32_t *word) {
+  uint32_t value = OURO__SEE(*word) + 1;
   OURO__SET(*word, value);
+  return value;
+}
+static inline uint32_t ouro__step_down(uint32_t *word) {
+  uint32_t value = OURO__SEE(*word) - 1;
+  __atomic_store_n(word, value, __ATOMIC_RELEASE);
   return value;
 }
 #else
 #define OURO__SEE(word) (word)
 #define OURO__SET(word, value) ((word) = (value))
-static inline uint32_t ouro__step(uint32_t *word, uint32_t change) { return *word += change; } /* one instruction */
+static inline uint32_t ouro__step_up(uint32_t *word) { return ++*word; } /* one instruction, as the next */
+static inline uint32_t ouro__step_down(uint32_t *word) {
+#if defined(__GNUC__) && defined(__x86_64__)
+  __asm__ volatile("" : : : "memory"); /* a release: stores and loads before it stay before it; see is_sole in object/shared.c */
+#endif
+  return --*word;
+}
 #endif
 
 OURO_API void ouro__safepoint_slow(void);
@@ -93,26 +104,35 @@ OURO_API void ouro__safepoint_slow(void);
 
 /* Attach the calling thread now, rather than with its first object; again: nothing.
  * Returns OURO_OK; OURO_EPERM: OURO_CONF=threads:1, and there is another; OURO_ENOMEM: no memory, or 65,000 threads are attached.
- * Threads: any. Cost: about a microsecond. */
+ * Threads: any, for itself.
+ * Cost:    about a microsecond; the second thread of a program pays once for letting the first one know. */
 OURO_API int ouro_thread_attach(void);
 
 /* Detach it before it ends: it takes what others have released for it, and lets its number go. What it does with objects later attaches it anew. Not
  * attached: nothing. A thread that ends is detached without asking, after the destructors of its other thread-specific data.
  * Errors:  OURO_EBUSY: inside a section, a finalizer, a callback, or a visitor.
- * Calls:   as ouro_safepoint. */
+ * Calls:   as ouro_safepoint, but it does not collect.
+ * Threads: any, for itself.
+ * Cost:    O(what others have released for it), and its cache of free blocks for objects. */
 OURO_API int ouro_thread_detach(void);
 
+/* Is the calling thread attached?
+ * Threads: any.
+ * Cost:    a load. */
 OURO_API bool ouro_thread_is_attached(void);
 
-/* How many threads are attached now. */
+/* How many threads are attached now.
+ * Threads: any; out of date at once.
+ * Cost:    a load. */
 OURO_API size_t ouro_thread_count(void);
 
 /* ---------------------------------------------------------------- safepoints */
 
 /* Here the thread may be stopped, takes what others have released for it, and collects where a collection is due. Call it in loops that make
  * objects, where everything that must live on is held by a counted reference.
- * Calls: finalizers and callbacks of weak references.
- * Cost:  two loads, a comparison. */
+ * Calls:   finalizers and callbacks of weak references, releases, and functions of ouro_gc_callback_add.
+ * Threads: any, attached or not; not between ouro_blocking_begin and its end, and not in a visit function.
+ * Cost:    two loads, a comparison. */
 static inline void ouro_safepoint(void) {
   if (OURO__LIKELY(OURO__NOW(ouro__at.made) <= OURO__NOW(ouro__at.limit))) return;
   ouro__safepoint_slow();
@@ -122,11 +142,14 @@ static inline void ouro_safepoint(void) {
  * outermost count. A thread that is not attached may call them as well. Sections (below) are suspended meanwhile.
  * end:     waits while the world is stopped, or another thread is just taking over what was released for this one.
  * Calls:   begin: as ouro_safepoint, but it does not collect.
- * Cost:    an atomic exchange each. */
+ * Threads: any, for itself.
+ * Cost:    an atomic operation each. */
 OURO_API void ouro_blocking_begin(void);
 OURO_API void ouro_blocking_end(void);
 
-/* How long it took to stop the world, since the program began. */
+/* How long it took to stop the world, since the program began.
+ * Threads: any; the figures are those of one moment.
+ * Cost:    O(1), a lock. */
 typedef struct ouro_stop_stats {
   uint64_t stops;           /* how often all threads were stopped */
   uint64_t given_up;        /* how often one did not come in time */
@@ -195,11 +218,14 @@ OURO_API void ouro_section_end(ouro_section *section);
  * Cost:    O(1); every sixty blocks, or 64 KiB, a look at all threads. */
 OURO_API void ouro_free_later(void *block);
 
-/* Bytes that wait, as the heap gave them (ouro_usable_size). */
+/* Bytes that wait, as the heap gave them (ouro_usable_size).
+ * Threads: any.
+ * Cost:    a load. */
 OURO_API size_t ouro_later_bytes(void);
 
 /* Wait until all that waits now is freed, OUT, but in its sections. false: a thread did not come by within a second.
- * Threads: as ouro_free_later. */
+ * Threads: as ouro_free_later.
+ * Cost:    until all threads have come by. */
 OURO_API bool ouro_later_flush(void);
 
 OURO_END_DECLS

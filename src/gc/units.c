@@ -29,37 +29,70 @@ static void append(size_t unit) {
 
 /* ---------------------------------------------------------------- with the world stopped */
 
-static void empty_list(unsigned list) {
-  uint32_t unit = ouro__load_relaxed(&ouro__units_listed[list]);
-  for (; unit != OURO_UNIT_END; unit = ouro__hot_sides[unit].next[list]) clear_listed(unit, 1u << list);
-  ouro__store_relaxed(&ouro__units_listed[list], OURO_UNIT_END);
-}
-
-void ouro__gather_garbage(ouro__scope scope, bool any) {
-  size_t next, unit = ouro__first_unit(scope);
-  OURO_INVARIANT(ouro__garbage.first == OURO_UNIT_END);
-  if (scope != OURO_SCOPE_YOUNG) empty_list(0);
-  for (; unit != OURO_UNIT_END && (any || scope != OURO_SCOPE_ALL); unit = next) {
-    next = ouro__next_unit(scope, unit); /* before its link leads on in the list of garbage */
-    bool trash = any && holds(&ouro__hot_sides[unit], OURO_STATE_TRASH);
-    if (scope != OURO_SCOPE_ALL) clear_listed(unit, 1u << scope);
-    if (!trash) continue;
-    set_listed(unit, 1 | OURO_SIDE_PINNED);
-    append(unit);
-  }
-  if (scope == OURO_SCOPE_ALL) {
-    empty_list(1);
-  } else {
-    ouro__store_relaxed(&ouro__units_listed[scope], OURO_UNIT_END);
-  }
-}
-
 /* To the young list, with the bit that says so. Whoever puts one there does the same (object.c); nobody takes one but with the world stopped. */
 static void push_young(size_t unit) {
   uint32_t first = ouro__load_relaxed(&ouro__units_listed[0]);
   do {
     ouro__hot_sides[unit].next[0] = first;
   } while (!atomic_compare_exchange_weak_explicit(&ouro__units_listed[0], &first, (uint32_t)unit, memory_order_release, memory_order_relaxed));
+}
+
+static size_t take_list(unsigned list) {
+  uint32_t first = ouro__load_relaxed(&ouro__units_listed[list]);
+  ouro__store_relaxed(&ouro__units_listed[list], OURO_UNIT_END);
+  return first;
+}
+
+/* It has been taken from the list: does it go back? Young objects there are by now only where a visit function has made some, which it must not. */
+static void put_back_young(size_t unit, bool trash) {
+  clear_listed(unit, 1);
+  if (trash || !holds(&ouro__hot_sides[unit], OURO_STATE_YOUNG)) return;
+  set_listed(unit, 1);
+  push_young(unit);
+}
+
+static void empty_young(void) {
+  size_t unit = take_list(0), next;
+  for (; unit != OURO_UNIT_END; unit = next) {
+    next = ouro__hot_sides[unit].next[0];
+    put_back_young(unit, holds(&ouro__hot_sides[unit], OURO_STATE_TRASH));
+  }
+}
+
+static void empty_middle(void) {
+  for (size_t unit = take_list(1); unit != OURO_UNIT_END; unit = ouro__hot_sides[unit].next[1]) clear_listed(unit, 2);
+}
+
+static void add_garbage(size_t unit) {
+  set_listed(unit, 1 | OURO_SIDE_PINNED);
+  append(unit);
+}
+
+static void gather_of_young(bool any) {
+  size_t unit = take_list(0), next;
+  for (; unit != OURO_UNIT_END; unit = next) {
+    next = ouro__hot_sides[unit].next[0]; /* before its link leads on in the list of garbage */
+    bool trash = any && holds(&ouro__hot_sides[unit], OURO_STATE_TRASH);
+    put_back_young(unit, trash);
+    if (trash) add_garbage(unit);
+  }
+}
+
+static void gather_of_others(ouro__scope scope) {
+  for (size_t unit = ouro__first_unit(scope); unit != OURO_UNIT_END; unit = ouro__next_unit(scope, unit)) {
+    if (holds(&ouro__hot_sides[unit], OURO_STATE_TRASH)) add_garbage(unit);
+  }
+}
+
+void ouro__gather_garbage(ouro__scope scope, bool any) {
+  OURO_INVARIANT(ouro__garbage.first == OURO_UNIT_END);
+  if (scope == OURO_SCOPE_YOUNG) {
+    gather_of_young(any);
+    return;
+  }
+  empty_young();
+  if (any) gather_of_others(scope);
+  empty_middle();
 }
 
 /* Not in the list any more. Where nobody else makes objects just now, it need not be young. */

@@ -115,7 +115,7 @@ static bool finalize_dying(ouro_object *object) {
     ouro__decref_slow(object);
     return false;
   }
-  return ouro__step(&object->ouro__count, UINT32_MAX) == 0;
+  return ouro__step_down(&object->ouro__count) == 0;
 }
 
 /* The count is zero: is it dead? false: others hold it, or its finalizer has brought it back. Afterwards it is dead. */
@@ -192,7 +192,7 @@ static OURO_NOINLINE void with_slots_now(ouro_object *object, const ouro_type *t
       ouro__release_ref(child);
       continue;
     }
-    if (ouro__step(&child->ouro__count, UINT32_MAX) != 0) continue;
+    if (ouro__step_down(&child->ouro__count) != 0) continue;
     if (OURO_UNLIKELY(deep)) {
       put_off(child);
     } else {

@@ -266,7 +266,24 @@ static void incref_shared(ouro_object *object, unsigned owner) {
   }
 }
 
+/* Is the caller's reference, which the owner has counted, the only one? Then nobody else can come by the object, not its owner either, and it is the
+ * caller's from now on. Both counts must be seen at one moment, and the owner's last release of another reference must be a release: so it is on
+ * x86-64, where stores are not seen before what comes before them. What can be found without a reference has flags in `shared`. */
+static inline bool is_sole(const ouro_object *object) {
+#if defined(__GNUC__) && defined(__x86_64__)
+  return __atomic_load_n((const uint64_t *)(const void *)object, __ATOMIC_ACQUIRE) == 1;
+#else
+  (void)object;
+  return false;
+#endif
+}
+
 static void decref_shared(ouro_object *object, unsigned owner) {
+  if (is_sole(object)) {
+    ouro__set_owner(object, ouro__at.id);
+    ouro__release_ref(object);
+    return;
+  }
   uint32_t shared = ouro__load_relaxed(ouro__shared(object));
   for (;;) {
     if (shared & OURO_S_MERGED) {

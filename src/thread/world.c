@@ -17,7 +17,7 @@
 #include "thread/registry.h"
 
 #define STOP_NS_DEFAULT UINT64_C(1000000000)
-#define FORK_NS UINT64_C(100000000)
+#define FORK_NS UINT64_C(500000000)
 #define REAP_AFTER_NS UINT64_C(10000000)
 
 _Atomic uint32_t ouro__stop_wanted;

@@ -166,9 +166,13 @@ def one_thread_only():
 
 
 def no_output():
-    with open('/dev/full', 'w') as full:
-        done = subprocess.run([PROGRAM], stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
-    expect(f'{done.returncode} {done.stderr}', '1 pipeline: cannot write\n')
+    """The writer fails, at the end or while all others wait for room in the queues: they end too, and drop what they could not push."""
+    for content, options in ((b'', []), (log(8000), ['--match', '200', '--room', '1', '--chunk', '500'])):
+        with open('/dev/full', 'w') as full, tempfile.TemporaryFile() as file:
+            file.write(content)
+            file.seek(0)
+            done = subprocess.run([PROGRAM, *options], stdin=file, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        expect(f'{done.returncode} {done.stderr}', '1 pipeline: cannot write\n')
 
 
 def no_input():

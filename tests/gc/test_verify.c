@@ -382,6 +382,47 @@ static void a_tracked_object_of_an_acyclic_type_is_found(void **state) {
 
 /* ---------------------------------------------------------------- weak references */
 
+/* What threads read in a header: each of these would have two of them count in different places. */
+static void a_header_that_threads_would_read_differently_is_found(void **state) {
+  (void)state;
+  cell *self = cell_new(0);
+  const ouro_object sound = self->base;
+  ouro__set_owner(&self->base, 60000);
+  check_is_found("whose owner is none", "a cell");
+  self->base = sound;
+  self->base.ouro__shared |= OURO_S_MERGED;
+  check_is_found("an object that is merged, and does not say so", "a cell");
+  self->base = sound;
+  ouro__set_owner(&self->base, OURO__MERGED);
+  check_is_found("an object that is merged, and does not say so", "a cell");
+  self->base.ouro__shared |= OURO_S_MERGED;
+  check_is_sound();
+  self->base.ouro__shared |= OURO_S_QUEUED;
+  check_is_found("a merged object in a queue", "a cell");
+  self->base = sound;
+  self->base.ouro__shared |= OURO_S_LOCK_WAITED;
+  check_is_found("an object's lock that is waited for", "a cell");
+  self->base = sound;
+  self->base.ouro__shared -= OURO_S_ONE;
+  check_is_found("a live object that nobody counts", "a cell");
+  self->base = sound;
+  check_is_sound();
+  drop(self);
+}
+
+static void an_object_with_weak_references_that_is_not_watched_is_found(void **state) {
+  (void)state;
+  cell *self = cell_new(0);
+  ouro_weak *weak = weak_to(self);
+  uint32_t shared = self->base.ouro__shared;
+  self->base.ouro__shared &= ~(uint32_t)OURO_S_WATCHED;
+  check_is_found("I-OBJ-5", "a cell");
+  self->base.ouro__shared = shared;
+  check_is_sound();
+  drop(weak);
+  drop(self);
+}
+
 static void say_that_there_are_weak_references(void *arg) {
   char text[256] = "";
   if (arg != NULL) { /* so that there is a table */
@@ -516,6 +557,8 @@ int main(int argc, char **argv) {
       OBJECT_TEST(an_untracked_object_with_a_state_is_found),
       OBJECT_TEST(a_young_object_whose_unit_is_forgotten_is_found),
       OBJECT_TEST(a_tracked_object_of_an_acyclic_type_is_found),
+      OBJECT_TEST(a_header_that_threads_would_read_differently_is_found),
+      OBJECT_TEST(an_object_with_weak_references_that_is_not_watched_is_found),
       OBJECT_TEST(a_header_that_claims_weak_references_is_found),
       OBJECT_TEST(a_header_that_denies_its_weak_references_is_found),
       OBJECT_TEST(stress_collects_at_every_safepoint),

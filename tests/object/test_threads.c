@@ -1,26 +1,23 @@
-/* tests/object/test_threads.c - objects belong to the first thread that makes one: another is refused, in words or by the
- * fatal handler, and takes them over when the first has ended.
+/* tests/object/test_threads.c - objects are for every thread; and under OURO_CONF=threads:1 for one at a time: another is refused, in words or by
+ * the fatal handler, and takes them over when that one has ended.
  *
- * Each case is a child, since a process has one first thread. Linked with: libouro (static), support/support.c,
- * object/objects.c, cmocka, threads. */
+ * usage: test_object_threads           all cases
+ *        test_object_threads SCENARIO  one of them, in this process: each has one of its own, whose OURO_CONF is read at its beginning
+ *
+ * Linked with: libouro (static), support/support.c, object/objects.c, cmocka, threads. */
 #include "object/objects.h"
 
 #include <errno.h>
 #include <pthread.h>
-
-#define IN_A_CHILD(body)                                                                                               \
-  do {                                                                                                                 \
-    (void)state;                                                                                                       \
-    test_result result = test_in_child(body, NULL, 120);                                                               \
-    TEST_CHILD_PASSED(&result);                                                                                        \
-  } while (0)
 
 static cell *shared;
 
 static void in_a_thread(void *(*body)(void *arg), void *arg) {
   pthread_t thread;
   TEST_CHECK(pthread_create(&thread, NULL, body, arg) == 0);
+  ouro_blocking_begin();
   TEST_CHECK(pthread_join(thread, NULL) == 0);
+  ouro_blocking_end();
 }
 
 /* ---------------------------------------------------------------- another thread is refused */
@@ -68,8 +65,6 @@ static void make_in_another_thread(void *arg) {
   drop(shared);
 }
 
-static void another_thread_makes_nothing(void **state) { IN_A_CHILD(make_in_another_thread); }
-
 static void *take(void *arg) {
   ouro_incref(arg);
   return NULL;
@@ -88,14 +83,14 @@ static void *store(void *arg) {
 
 static void take_elsewhere(void *arg) { in_a_thread((void *(*)(void *))arg, shared); }
 
-static void another_thread_counts_nothing(void **state) {
-  (void)state;
+static void count_in_another_thread(void *arg) {
+  (void)arg;
   void *(*const bodies[])(void *) = {take, release, store};
   shared = cell_new(0);
   for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
     char name[TEST_TYPE_NAME];
-    assert_int_equal(test_fatal_code(take_elsewhere, (void *)bodies[i], name), OURO_FATAL_WRONG_THREAD);
-    assert_string_equal(name, "cell");
+    TEST_CHECK(test_fatal_code(take_elsewhere, (void *)bodies[i], name) == OURO_FATAL_WRONG_THREAD);
+    TEST_CHECK(strcmp(name, "cell") == 0);
   }
   drop(shared);
 }
@@ -166,8 +161,6 @@ static void look_from_another_thread(void *arg) {
   OBJECTS_ARE_SOUND();
 }
 
-static void another_thread_looks_at_nothing_and_sets_nothing(void **state) { IN_A_CHILD(look_from_another_thread); }
-
 static void *count_immortal(void *arg) {
   for (int i = 0; i < 1000; i++) {
     ouro_incref(arg);
@@ -184,8 +177,6 @@ static void share_an_immortal(void *arg) {
   in_a_thread(count_immortal, shared);
   TEST_CHECK(ouro_is_immortal(shared));
 }
-
-static void an_immortal_object_is_for_every_thread(void **state) { IN_A_CHILD(share_an_immortal); }
 
 /* ---------------------------------------------------------------- the next owner */
 
@@ -213,8 +204,6 @@ static void take_over(void *arg) {
   TEST_CHECK(test_live() == 0);
 }
 
-static void the_next_thread_takes_the_objects_over(void **state) { IN_A_CHILD(take_over); }
-
 static void take_over_by_counting(void *arg) {
   (void)arg;
   in_a_thread(make_and_leave, NULL);
@@ -223,8 +212,6 @@ static void take_over_by_counting(void *arg) {
   TEST_CHECK(ouro_gc_collect(2) == 5);
   TEST_CHECK(test_live() == 0);
 }
-
-static void counting_takes_them_over_as_well(void **state) { IN_A_CHILD(take_over_by_counting); }
 
 static void *make_some(void *arg) {
   size_t number = (size_t)arg;
@@ -246,12 +233,11 @@ static void one_after_the_other(void *arg) {
   for (size_t i = 1; i <= 500; i++) {
     in_a_thread(make_some, (void *)i);
     TEST_CHECK(test_live() == (i % 2 == 0 ? 0 : 10));
+    TEST_CHECK(ouro_thread_detach() == OURO_OK); /* looking has attached this one */
   }
   OBJECTS_ARE_SOUND();
   TEST_HEAP_IS_SOUND();
 }
-
-static void very_many_threads_own_them_in_turn(void **state) { IN_A_CHILD(one_after_the_other); }
 
 /* What a thread's own destructors release, when it ends. */
 static pthread_key_t key;
@@ -277,19 +263,123 @@ static void release_in_destructors(void *arg) {
   TEST_CHECK(test_live() == 0);
 }
 
-static void a_threads_destructors_may_release_objects(void **state) { IN_A_CHILD(release_in_destructors); }
+/* ---------------------------------------------------------------- without threads:1 */
 
-int main(void) {
+static void *use_all(void *arg) {
+  ouro_type description = {.name = "made", .size = 32};
+  void *const made[] = {ouro_borrow(ouro_new(&cell_type)),      ouro_borrow(ouro_new_var(&list_type, 3)),
+                        ouro_borrow(ouro_weak_new(shared)),     ouro_borrow(ouro_weak_new_callback(shared, note_nothing, NULL, NULL)),
+                        ouro_borrow(ouro_weak_keys_new()),      ouro_borrow(ouro_weak_values_new()),
+                        ouro_borrow(ouro_weak_set_new()),       ouro_borrow(ouro_finalize(shared, run_nothing, NULL, NULL))};
+  ouro_type *type = ouro_type_new(&description);
+  TEST_CHECK(arg == NULL && type != NULL && ouro_weak_count(shared) == 3);
+  ouro_finalizer_detach(made[7]);
+  for (size_t i = 0; i < sizeof made / sizeof made[0]; i++) {
+    TEST_CHECK(made[i] != NULL);
+    drop(made[i]);
+  }
+  ouro_type_release(type);
+  take(shared);
+  store(shared);
+  release(shared);
+  release(shared);
+  TEST_CHECK(ouro_gc_collect(2) == 3);
+  OBJECTS_ARE_SOUND();
+  return NULL;
+}
+
+static void use_from_another_thread(void *arg) {
+  (void)arg;
+  shared = cell_new(0);
+  drop(cell_ring(&cell_type, 3, 1));
+  in_a_thread(use_all, NULL);
+  TEST_CHECK(strcmp(test_log_sorted(), "-1 -2 -3") == 0);
+  TEST_CHECK(ouro_refcount(shared) == 1 && ouro_weak_count(shared) == 0);
+  drop(shared);
+  TEST_CHECK(test_live() == 0);
+}
+
+/* ---------------------------------------------------------------- scenarios */
+
+#define ONE "threads:1"
+static const struct {
+  const char *name, *conf;
+  void (*body)(void *arg);
+} scenarios[] = {
+    {"another_makes_nothing", ONE, make_in_another_thread},
+    {"another_counts_nothing", ONE, count_in_another_thread},
+    {"another_looks_at_nothing_and_sets_nothing", ONE, look_from_another_thread},
+    {"an_immortal_object_is_for_all", ONE, share_an_immortal},
+    {"an_immortal_object_is_for_all_of_many", NULL, share_an_immortal},
+    {"the_next_takes_over", ONE, take_over},
+    {"the_next_takes_over_of_many", NULL, take_over},
+    {"counting_takes_over", ONE, take_over_by_counting},
+    {"counting_takes_over_of_many", NULL, take_over_by_counting},
+    {"very_many_in_turn", ONE, one_after_the_other},
+    {"very_many_in_turn_of_many", NULL, one_after_the_other},
+    {"destructors_release", ONE, release_in_destructors},
+    {"destructors_release_of_many", NULL, release_in_destructors},
+    {"another_uses_all", NULL, use_from_another_thread},
+};
+enum { SCENARIOS = sizeof scenarios / sizeof scenarios[0] };
+
+static int run_scenario(const char *name) {
+  for (size_t i = 0; i < SCENARIOS; i++) {
+    if (strcmp(scenarios[i].name, name) == 0) {
+      scenarios[i].body(NULL);
+      return 0;
+    }
+  }
+  return 2;
+}
+
+static void run_apart(const char *name) {
+  for (size_t i = 0; i < SCENARIOS; i++) {
+    if (strcmp(scenarios[i].name, name) == 0) {
+      test_result result = test_run_self(name, scenarios[i].conf, 240);
+      TEST_CHILD_PASSED(&result);
+      return;
+    }
+  }
+  fail_msg("no scenario is called %s", name);
+}
+
+#define CASE(name, scenario)                                                                                           \
+  static void name(void **state) {                                                                                     \
+    (void)state;                                                                                                       \
+    run_apart(scenario);                                                                                               \
+  }
+#define CASE_OF_BOTH(name, scenario)                                                                                   \
+  static void name(void **state) {                                                                                     \
+    (void)state;                                                                                                       \
+    run_apart(scenario);                                                                                               \
+    run_apart(scenario "_of_many");                                                                                    \
+  }
+
+CASE(another_thread_makes_nothing, "another_makes_nothing")
+CASE(another_thread_counts_nothing, "another_counts_nothing")
+CASE(another_thread_looks_at_nothing_and_sets_nothing, "another_looks_at_nothing_and_sets_nothing")
+CASE_OF_BOTH(an_immortal_object_is_for_every_thread, "an_immortal_object_is_for_all")
+CASE_OF_BOTH(the_next_thread_takes_the_objects_over, "the_next_takes_over")
+CASE_OF_BOTH(counting_takes_them_over_as_well, "counting_takes_over")
+CASE_OF_BOTH(very_many_threads_own_them_in_turn, "very_many_in_turn")
+CASE_OF_BOTH(a_threads_destructors_may_release_objects, "destructors_release")
+CASE(without_the_promise_another_thread_uses_all, "another_uses_all")
+
+int main(int argc, char **argv) {
+  if (argc > 1) {
+    return run_scenario(argv[1]);
+  }
   const struct CMUnitTest tests[] = {
-      /* Before this process has made an object itself. */
       cmocka_unit_test(the_next_thread_takes_the_objects_over),
       cmocka_unit_test(counting_takes_them_over_as_well),
       cmocka_unit_test(very_many_threads_own_them_in_turn),
       cmocka_unit_test(a_threads_destructors_may_release_objects),
-      OBJECT_TEST(another_thread_makes_nothing),
-      OBJECT_TEST(another_thread_counts_nothing),
-      OBJECT_TEST(another_thread_looks_at_nothing_and_sets_nothing),
-      OBJECT_TEST(an_immortal_object_is_for_every_thread),
+      cmocka_unit_test(another_thread_makes_nothing),
+      cmocka_unit_test(another_thread_counts_nothing),
+      cmocka_unit_test(another_thread_looks_at_nothing_and_sets_nothing),
+      cmocka_unit_test(an_immortal_object_is_for_every_thread),
+      cmocka_unit_test(without_the_promise_another_thread_uses_all),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

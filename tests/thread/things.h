@@ -75,6 +75,8 @@ void worker_end(worker *self);
  * sound. */
 int things_begin(void **state);
 int things_end(void **state);
+extern bool things_are_stopped_for_a_short_time; /* fork gives up soon where a thread does not come: then stops given up are no fault */
+uint64_t stops_given_up(void);
 #define THING_TEST(name) cmocka_unit_test_setup_teardown(name, things_begin, things_end)
 
 /* The same checks in the middle of a case. Other threads are OUT, or gone. */
