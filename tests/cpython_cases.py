@@ -17,7 +17,7 @@ TABLE = TESTS / 'cpython-cases.md'
 CPYTHON = pathlib.Path('/usr/lib/python3.11/test')
 FILES = ['test_gc.py', 'test_finalization.py', 'test_weakref.py', 'test_weakset.py']
 
-LISTED = re.compile(r'\b(?:OBJECT_TEST|SHAPE|TEST|cmocka_unit_test\w*)\((\w+)')
+LISTED = re.compile(r'\b(?:\w*TEST|SHAPE|STEPS|cmocka_unit_test\w*)\((\w+)')
 PLACE = re.compile(r'([\w/]+\.c): (\w+)$')
 REASON_LEAST = 10  # characters: "no such"
 

@@ -48,10 +48,10 @@ enum ouro_error {
   OURO_OK = 0,
   OURO_ENOMEM = -1,  /* the system, or the limit, gives no more memory */
   OURO_EINVAL = -2,  /* an argument outside what the function accepts */
-  OURO_EBUSY = -3,   /* too late or too early for this call */
+  OURO_EBUSY = -3,   /* too late or too early for this call; or a thread did not come to a safepoint in time */
   OURO_ESYSTEM = -4, /* a system call failed; `errno` says why */
   OURO_ESTOP = -5,   /* a visitor asked to stop */
-  OURO_EPERM = -6,   /* objects belong to another thread (OURO_CONF=threads:1) */
+  OURO_EPERM = -6,   /* a second thread, where OURO_CONF=threads:1 promised that there is none */
 };
 
 /* One sentence for a code; "unknown error" for any other number. Never NULL; static.

@@ -122,6 +122,8 @@ enum ouro_type_flags {
   OURO_TYPE_IMMUTABLE = 1u << 1,     /* references are set before anybody else sees the object, and never change: it may be untracked */
   OURO_TYPE_ITEMS = 1u << 2,         /* the items behind the fixed part are owned references (item_size is that of a pointer) */
   OURO_TYPE_UNCOLLECTABLE = 1u << 3, /* in a garbage cycle it is not freed but put on the garbage list, and keeps what it reaches */
+  OURO_TYPE_CONFINED = 1u << 5,      /* only the thread that makes an instance takes references to it, and touches it. Another may release one that it was
+                                        given, which goes when its owner takes it. Young ones are collected by their thread, which stops no other. 16 bytes more */
   OURO_TYPE_TRACKED = 1u << 4,       /* watched by the collector though it owns no reference: what ouro_defer needs */
 };
 
@@ -297,8 +299,8 @@ static inline void ouro__release_ref(void *held) {
  * Ownership: stolen.
  * Fatal:     OURO_FATAL_DEAD_OBJECT: it has been freed, so this reference was released twice; OURO_FATAL_COUNT_TOO_SMALL.
  * Calls:     finalizers, callbacks of weak references, and releases of all that goes.
- * Threads:   any; atomic. What the owner of the object counted and another thread releases last, goes at the owner's next safepoint, or at once
- *            where the owner is out or gone.
+ * Threads:   any; atomic. What the owner counted beside others, and another thread releases, waits for the owner's next safepoint, unless the owner is
+ *            out or gone: there it may go as late as that. It goes in the thread that releases the last one, or takes it from the queue.
  * Cost:      the owner: a load, a test, a subtraction, a store; others: an atomic exchange; O(1) for each object that goes, on a bounded stack. */
 static inline void ouro_decref(ouro_ref owned) { ouro__release_ref((void *)ouro_borrow(owned)); }
 

@@ -10,7 +10,7 @@ static const struct {
     {"OURO_EBUSY", "too late or too early for this call"},
     {"OURO_ESYSTEM", "a system call failed; errno says why"},
     {"OURO_ESTOP", "the visitor asked to stop"},
-    {"OURO_EPERM", "objects belong to another thread (OURO_CONF=threads:1)"},
+    {"OURO_EPERM", "this is a second thread, and OURO_CONF=threads:1 promised that there is none"},
 };
 
 static int index_of(int code) {

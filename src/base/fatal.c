@@ -23,7 +23,7 @@ static const struct {
     [OURO_FATAL_OVERRUN] = {"overrun", "was written to past its end"},
     [OURO_FATAL_INTERNAL] = {"internal error", "an invariant of the heap does not hold"},
     [OURO_FATAL_DEAD_OBJECT] = {"dead object", "is an object that has been freed, or is being freed"},
-    [OURO_FATAL_WRONG_THREAD] = {"wrong thread", "was counted by a second thread, under OURO_CONF=threads:1"},
+    [OURO_FATAL_WRONG_THREAD] = {"wrong thread", "was counted by another thread, which a confined type or OURO_CONF=threads:1 forbids"},
     [OURO_FATAL_OBJECT_AS_BLOCK] = {"object as block", "is an object, and goes with its last reference"},
     [OURO_FATAL_COUNT_TOO_SMALL] = {"count too small", "has more references than were counted"},
     [OURO_FATAL_BAD_REFERENCE] = {"bad reference", "is referred to, and is no live object"},

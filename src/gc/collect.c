@@ -22,7 +22,7 @@ static void count_survivors(int generation, size_t survivors) {
   }
 }
 
-static void count_stats(const ouro_gc_info *info) {
+void ouro__count_stats(const ouro_gc_info *info) {
   ouro_gc_stats *stats = &ouro__gc.stats[info->generation];
   ouro__acquire(&ouro__gc.lock);
   stats->collections++;
@@ -53,6 +53,7 @@ static ouro__verdict find_garbage(int generation) {
   ouro__scope scope = scopes[generation];
   uint8_t next = generation == 0 ? OURO_STATE_MIDDLE : OURO_STATE_OLD;
   bool full = generation == OURO_GENERATIONS - 1;
+  ouro__confined_join_all();
   count_collection(generation);
   if (generation == 1) list_all_young_as_middle();
   ouro__verdict verdict = ouro__test(scope, full, (uint8_t)(OURO_STATE_YOUNG - generation), OURO_STATE_YOUNG, next);
@@ -89,7 +90,7 @@ ptrdiff_t ouro__collect_generation(int generation, bool was_due, uint64_t patien
   ouro__gc_call_back(&info);
   bool done = collect(&info, patience_ns);
   if (done) {
-    count_stats(&info);
+    ouro__count_stats(&info);
     if (was_due) ouro__learn(&info);
     if (ouro__load_relaxed(&ouro__gc.debug) & OURO_GC_DEBUG_STATS) ouro__gc_say_collection(&info);
   }

@@ -17,6 +17,7 @@ typedef struct callback {
 static callback *callbacks;
 static size_t callback_room;
 static _Atomic size_t callback_count; /* written under the lock */
+static _Atomic size_t asked_for;      /* those that the program has added */
 
 static void lock(void) { ouro__acquire(&ouro__gc.lock); }
 static void unlock(void) { ouro__release(&ouro__gc.lock); }
@@ -53,10 +54,14 @@ int ouro__gc_add_callback(ouro_gc_fn fn, void *arg) {
   return OURO_OK;
 }
 
+bool ouro__gc_is_told(void) { return ouro__load_relaxed(&asked_for) || ouro__load_relaxed(&ouro__gc.debug); }
+
 int ouro_gc_callback_add(ouro_gc_fn fn, void *arg) {
   if (!fn) return OURO_EINVAL;
   if (!ouro__attached()) return OURO_EPERM;
-  return ouro__gc_add_callback(fn, arg);
+  int result = ouro__gc_add_callback(fn, arg);
+  if (!result) ouro__add_relaxed(&asked_for, 1);
+  return result;
 }
 
 /* The room goes when it is empty: who removes all leaves nothing. */
@@ -85,6 +90,7 @@ int ouro_gc_callback_remove(ouro_gc_fn fn, void *arg) {
   }
   unlock();
   ouro_free(unused);
+  if (i < count) ouro__sub_relaxed(&asked_for, 1);
   return i < count ? OURO_OK : OURO_EINVAL;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "gc/gc.h"
+#include "os/os.h"
 
 /* Called for each thread that attaches. */
 void ouro__collector_start(void) {
@@ -115,6 +116,29 @@ static void collect_what_is_due(void) {
   }
 }
 
+/* What lives of a thread's own collections fills generation 1: as much as usually begins a collection of generation 0 counts as one. */
+static void count_own_survivors(size_t survivors) {
+  static _Atomic size_t waiting;
+  size_t enough = (size_t)ouro__load_relaxed(&ouro__gc.threshold[0]), before = ouro__add_relaxed(&waiting, survivors);
+  if (enough && (before + survivors) / enough != before / enough) ouro__add_relaxed(&ouro__gc.count[1], 1);
+}
+
+/* By the thread itself, of its confined objects. false: there is more to do, or somebody wants to be told of each collection. */
+static bool collect_own(void) {
+  ouro_gc_info info = {.generation = 0};
+  int32_t before = OURO__SEE(ouro__at.made);
+  if (ouro__load_relaxed(&ouro__gc.stress) || ouro__gc_is_told() || is_over(1)) return false;
+  uint64_t start = ouro__os_now_ns();
+  if (!ouro__collect_confined(&info)) return false;
+  info.duration_ns = ouro__os_now_ns() - start;
+  size_t done = info.candidates;
+  OURO__SET(ouro__at.made, (size_t)before > done ? before - (int32_t)done : 0);
+  count_own_survivors(done - info.collected);
+  ouro__count_stats(&info);
+  ouro__learn(&info);
+  return OURO__SEE(ouro__at.made) <= ouro__load_relaxed(&ouro__gc.threshold[0]);
+}
+
 static void verify_under_stress(void) {
   char text[160];
   size_t wrong = ouro__load_relaxed(&ouro__gc.stress) > 1 ? ouro_gc_verify(text, sizeof text) : 0;
@@ -136,7 +160,7 @@ void ouro__safepoint_slow(void) {
   if (!ouro__thread_is_in()) return;
   ouro__report_at_safepoint();
   if (OURO__SEE(ouro__at.made) <= OURO__SEE(ouro__at.limit) || shall_wait()) return;
-  if (ouro__gc_is_mine() || !begin_or_wait(CALLER)) return;
+  if (ouro__gc_is_mine() || collect_own() || !begin_or_wait(CALLER)) return;
   collect_what_is_due();
   verify_under_stress();
 }

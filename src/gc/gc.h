@@ -179,6 +179,13 @@ typedef struct ouro__outcome {
   size_t collected, uncollectable;
 } ouro__outcome;
 
+/* confined.c: the calling thread's own collection, of its young confined objects. false: there are none. Runs anything. */
+bool ouro__collect_confined(ouro_gc_info *info);
+
+/* due.c, collect.c, debug.c: what is counted about a collection; and does somebody want to be told of each? */
+void ouro__count_stats(const ouro_gc_info *info);
+bool ouro__gc_is_told(void);
+
 /* Deal with what was condemned, which is in the list of garbage. The world is stopped at first, and goes on when it returns. Runs anything. `patience_ns`:
  * for stopping the world again; where it does not stop, all survive. */
 ouro__outcome ouro__dispose(const ouro__verdict *verdict, uint64_t patience_ns);
@@ -195,7 +202,9 @@ void ouro__sweep(void);
 /* Stop the world for it; 0, or a code. */
 static inline int ouro__look_begin(void) {
   if (!ouro__attached()) return OURO_EPERM;
-  return ouro__world_stop(0) ? OURO_OK : OURO_EBUSY;
+  if (!ouro__world_stop(0)) return OURO_EBUSY;
+  ouro__confined_join_all(); /* each in the generation that it is in */
+  return OURO_OK;
 }
 static inline void ouro__look_end(void) { ouro__world_start(); }
 

@@ -152,6 +152,9 @@ static const char *wrong_state(const ouro_object *object, uint8_t state) {
     /* What was untracked since the last look at it may still say so. */
     return state >= OURO_STATE_TRASH && state != OURO_STATE_NONE ? NULL : "an untracked object with a state of the collector's";
   }
+  if (state == OURO_STATE_UNTRACKED && object->ouro__shared & OURO_S_CONFINED) {
+    return ouro__confined_is_listed(object) ? NULL : "I-CONF-1: a young confined object in no list";
+  }
   if (state == OURO_STATE_UNTRACKED || state == OURO_STATE_NONE) return "I-OBJ-2: a tracked object without a state";
   if (state == OURO_STATE_YOUNG && !is_listed(object, 0)) return "I-OBJ-3: a young object whose unit is not listed";
   if (state == OURO_STATE_MIDDLE && !is_listed(object, 1)) return "I-OBJ-3: a middle-aged object whose unit is not listed";

@@ -177,7 +177,7 @@ static int defer_now(ouro_object *object) {
   uint32_t number;
   int64_t held = may_be_deferred(object) ? ouro__held(object) : 0;
   if (held <= 0 || held > INT32_MAX) return OURO_EINVAL;
-  if (OURO__SEE(object->ouro__shared) & OURO_S_WATCHED) ouro__weak_disown(object);
+  ouro__disown(object);
   ouro__acquire(&lock);
   bool taken = take_number_locked(object, &number);
   if (taken) {

@@ -41,7 +41,9 @@ static int walk_all(walk *state) {
 
 static int look_begin(void) {
   if (!ouro__attached()) return OURO_EPERM;
-  return ouro__world_stop(0) ? OURO_OK : OURO_EBUSY;
+  if (!ouro__world_stop(0)) return OURO_EBUSY;
+  ouro__confined_join_all(); /* each in the generation that it is in */
+  return OURO_OK;
 }
 
 int ouro_each_object(ouro_object_fn visit, void *arg) {

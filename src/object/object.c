@@ -66,11 +66,24 @@ static void set_untracked(void *object) {
   if (state) OURO__SET(*state, OURO_STATE_UNTRACKED);
 }
 
-static inline void *set_up(void *block, ouro_type *type, bool tracked) {
-  ouro_object *object = block;
+/* Young, and in the list of its thread instead of that of its unit. */
+static inline void *make_confined(ouro_object *object, const ouro_type *type) {
+  OURO__SET(*ouro__state(object), OURO_STATE_UNTRACKED);
+  OURO__SET(ouro__at.made, OURO__SEE(ouro__at.made) + 1);
+  OURO__SET(object->ouro__shared, OURO_S_CONFINED);
+  ouro__confined_enter(object, type);
+  return object;
+}
+
+static inline void set_header(ouro_object *object, ouro_type *type, bool tracked) {
   object->ouro__count = 1;
   object->ouro__shared = 0;
   OURO__SET(object->ouro__word, (ouro__at.owner | (tracked ? OURO_TRACKED : 0)) + (uintptr_t)type);
+}
+
+static inline void *set_up(void *block, ouro_type *type, bool tracked) {
+  ouro_object *object = block;
+  set_header(object, type, tracked);
   return tracked ? make_young(object) : object;
 }
 
@@ -91,9 +104,11 @@ static OURO_NOINLINE ouro_object *make(ouro_type *type, size_t count, size_t ext
   if (OURO_UNLIKELY(ouro__load_relaxed(&ouro__stop_wanted))) ouro__stop_point(CALLER);
   unsigned traits = type->ouro__derived.flags;
   if (ouro__load_relaxed((ouro__atomic32 *)&type->ouro__derived.released)) return fail(EINVAL);
-  size_t limit = PTRDIFF_MAX - type->size - 32;
+  size_t limit = PTRDIFF_MAX - type->size - 64;
+  if (extra && traits & OURO_D_CONFINED) return fail(EINVAL);
   if (extra > limit || (type->item_size && count > (limit - extra) / type->item_size)) return fail(ENOMEM);
   size_t size = ouro__round_up(type->size + count * type->item_size, 16) + ouro__round_up(extra, 16);
+  if (traits & OURO_D_CONFINED) size += OURO_CONFINED_BYTES;
   unsigned class_ = ouro__object_class(size, !(traits & OURO_D_CONTAINER));
   bool traced = ouro__load_relaxed(&ouro__trace_mode) != OURO_TRACE_OFF;
   if (OURO_UNLIKELY(traced)) ouro__trace_type = type->name;
@@ -103,13 +118,33 @@ static OURO_NOINLINE ouro_object *make(ouro_type *type, size_t count, size_t ext
   if (class_) memset((char *)block + 16, 0, size - 16);
   if (traits & OURO_D_VAR) ((ouro_var *)block)->count = count;
   if (traits & OURO_D_RUNTIME) ouro__type_joined(type);
-  ouro_object *object = set_up(block, type, traits & OURO_D_CONTAINER);
+  bool confined = traits & OURO_D_CONFINED;
+  ouro_object *object = block;
+  if (confined) {
+    set_header(object, type, true);
+    make_confined(object, type);
+  } else {
+    set_up(block, type, traits & OURO_D_CONTAINER);
+  }
   if (class_ != type->ouro__derived.class_ || traits & OURO_D_VAR) object->ouro__word |= OURO_ODD;
   if (!(traits & OURO_D_CONTAINER)) set_untracked(object);
   return object;
 }
 
+static void *make_confined_fast(ouro_type *type) {
+  void *block = ouro__fault_now() ? NULL : ouro__bin_pop(ouro__bin_at(type->ouro__derived.distance));
+  if (!block) return NULL;
+  clear_body(block, type->ouro__derived.size - OURO_CONFINED_BYTES);
+  set_header(block, type, true);
+  return make_confined(block, type);
+}
+
 static OURO_NOINLINE void *make_slowly(ouro_type *type) {
+  const uint32_t fast = OURO_D_READY | OURO_D_CONFINED;
+  if (ouro__thread_is_in() && (ouro__load_acquire((ouro__atomic32 *)&type->ouro__derived.flags) & (fast | OURO_D_RUNTIME)) == fast) {
+    void *made = make_confined_fast(type);
+    if (made) return made;
+  }
   if (!ouro__attached() || !ouro__type_ready(type)) return NULL;
   return type->item_size ? fail(EINVAL) : make(type, 0, 0);
 }

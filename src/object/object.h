@@ -46,6 +46,7 @@ enum {
   OURO_S_QUEUED = 4,      /* it is in its owner's queue */
   OURO_S_MERGED = 8,      /* `count` is all there are, or is about to be */
   OURO_S_WATCHED = 16,    /* I-OBJ-5 */
+  OURO_S_CONFINED = 64,   /* of a confined type: others than the owner only release it */
   OURO_S_DYING = 32,      /* of a watched one: its last reference has gone, and nobody finds it any more, unless a finalizer is to run */
   OURO_S_ONE = 256,
 };
@@ -114,6 +115,8 @@ void ouro__adopt(ouro_object *object);
 
 /* ---------------------------------------------------------------- what is derived from a type */
 
+enum { OURO_CONFINED_BYTES = 16 /* links behind a confined object */ };
+
 enum {
   OURO_D_READY = 1u << 0,
   OURO_D_CONTAINER = 1u << 1,     /* its instances are tracked */
@@ -126,6 +129,7 @@ enum {
   OURO_D_RUNTIME = 1u << 8,       /* made by ouro_type_new: instances are counted */
   OURO_D_IMMUTABLE = 1u << 9,
   OURO_D_UNCOLLECTABLE = 1u << 10,
+  OURO_D_CONFINED = 1u << 11,     /* OURO_TYPE_CONFINED: its instances have links behind their items */
   OURO_D_KEPT = 1u << 12,         /* OURO_TYPE_TRACKED: never untracked by the collector */
   /* Deallocation is more than emptying one run of slots. */
   OURO_D_COMPLEX = OURO_D_FINALIZE | OURO_D_RELEASE | OURO_D_VISIT | OURO_D_VAR | OURO_D_RUNS | OURO_D_RUNTIME,
@@ -274,6 +278,37 @@ typedef struct ouro__watch {
 ouro__watch ouro__watch_begin(ouro_object *object);    /* for its death: a weak reference has two, its own and its referent's */
 ouro__watch ouro__watch_of(const void *address);       /* for finding it: nothing is read there */
 void ouro__watch_end(ouro__watch watch);
+
+/* The links of a confined object, behind its items. next: NULL in the oldest; prev: in the youngest the record's address, plus 1; 0: in no list. */
+typedef struct ouro__links {
+  ouro_object *next;
+  uintptr_t prev;
+} ouro__links;
+
+static inline ouro__links *ouro__links_of(const ouro_object *object, const ouro_type *type) {
+  size_t bytes = type->ouro__derived.size - OURO_CONFINED_BYTES;
+  if (OURO_UNLIKELY(type->item_size)) bytes = ouro__round_up(type->size + ouro__items(object) * type->item_size, 16);
+  return (ouro__links *)(void *)((char *)(uintptr_t)object + bytes);
+}
+
+/* A new object enters the list of its thread's young ones. */
+static inline void ouro__confined_enter(ouro_object *object, const ouro_type *type) {
+  ouro__thread *me = ouro__me;
+  ouro_object *first = me->confined;
+  *ouro__links_of(object, type) = (ouro__links){first, (uintptr_t)me + 1};
+  if (first) ouro__links_of(first, ouro_type_of(first))->prev = (uintptr_t)object;
+  me->confined = object;
+  me->confined_made++;
+}
+
+/* confined.c: it leaves the list, since it dies; leaves it, and is young like any other: one, or all, with the world stopped. */
+void ouro__confined_leave(ouro_object *object);
+void ouro__confined_join(ouro_object *object);
+void ouro__confined_join_all(void);
+bool ouro__confined_is_listed(const ouro_object *object);
+
+/* The owner of an object is about to be another, or none (acting for the owner, or with the world stopped): nothing may rest on that any more. */
+void ouro__disown(ouro_object *object);
 
 /* The owner of an object is about to be another, or none: weak references to it must not rest on that. */
 void ouro__weak_disown(ouro_object *object);

@@ -32,16 +32,26 @@ static void wait_for_merge(const ouro_object *object) {
   while (!(ouro__load_acquire(ouro__shared(object)) & OURO_S_MERGED)) sched_yield();
 }
 
-bool ouro__merge(ouro_object *object) {
-  uint32_t mine = OURO__SEE(object->ouro__count), shared = ouro__load_acquire(ouro__shared(object)), all;
+void ouro__disown(ouro_object *object) {
+  uint32_t shared = ouro__load_relaxed(ouro__shared(object));
   if (shared & OURO_S_WATCHED) ouro__weak_disown(object);
+  if (!(shared & OURO_S_CONFINED)) return;
+  ouro__confined_join(object);
+  atomic_fetch_and_explicit(ouro__shared(object), ~(uint32_t)OURO_S_CONFINED, memory_order_relaxed);
+}
+
+bool ouro__merge(ouro_object *object) {
+  ouro__disown(object);
+  uint32_t mine = OURO__SEE(object->ouro__count), shared = ouro__load_acquire(ouro__shared(object));
+  int64_t all;
   ouro__change_owner(object, OURO__MERGED);
   do {
-    all = mine + (uint32_t)ouro__shared_count(shared);
-    ouro__store_relaxed(ouro__count(object), all);
+    all = (int64_t)mine + ouro__shared_count(shared);
+    if (OURO_UNLIKELY(all < 0)) ouro__fatal_object(OURO_FATAL_COUNT_TOO_SMALL, object);
+    ouro__store_relaxed(ouro__count(object), (uint32_t)all);
   } while (!atomic_compare_exchange_weak_explicit(ouro__shared(object), &shared, (shared & KEPT_BITS) | OURO_S_MERGED,
                                                   memory_order_acq_rel, memory_order_acquire));
-  return all;
+  return all != 0;
 }
 
 static OURO_COLD void fatal_if_locked(const ouro_object *object, uint32_t shared) {
@@ -83,13 +93,21 @@ static bool was_last_of_watched(ouro_object *object, uint32_t shared, bool to_be
   return last;
 }
 
+static inline void leave_list(ouro_object *object, uint32_t shared, bool to_be_finalized) {
+  if (shared & OURO_S_CONFINED && !to_be_finalized) ouro__confined_leave(object);
+}
+
 bool ouro__was_last(ouro_object *object, bool to_be_finalized) {
   uint32_t shared = ouro__load_acquire(ouro__shared(object));
   if (shared & OURO_S_WATCHED) {
-    if (was_last_of_watched(object, shared, to_be_finalized)) return true;
+    if (was_last_of_watched(object, shared, to_be_finalized)) {
+      leave_list(object, shared, to_be_finalized);
+      return true;
+    }
   } else if (!others_hold(shared)) {
     fatal_if_locked(object, shared);
     if (to_be_finalized) OURO__SET(object->ouro__count, 1);
+    leave_list(object, shared, to_be_finalized);
     return true;
   }
   if (!ouro__merge(object)) ouro__dealloc_merged(object); /* the others have released theirs meanwhile */
@@ -98,15 +116,14 @@ bool ouro__was_last(ouro_object *object, bool to_be_finalized) {
 
 void ouro__adopt(ouro_object *object) {
   int64_t held = ouro__owner(object) == OURO__DEFERRED ? ouro__deferred_leave(object) : ouro__held(object);
-  uint32_t shared = object->ouro__shared;
-  if (shared & OURO_S_WATCHED) ouro__weak_disown(object);
+  ouro__disown(object);
   object->ouro__count = (uint32_t)held;
-  object->ouro__shared = shared & KEPT_BITS;
+  object->ouro__shared &= KEPT_BITS;
   ouro__set_owner(object, ouro__at.id);
 }
 
 static void become_immortal(ouro_object *object) {
-  ouro__weak_disown(object);
+  ouro__disown(object);
   ouro__change_owner(object, OURO__IMMORTAL);
 }
 
@@ -171,7 +188,7 @@ static bool put(ouro__thread *thread, ouro_object *object) {
 
 /* A reference that the queue held, and nobody else has one: the object is the calling thread's from now on, and goes. */
 static bool is_alone(const ouro_object *object, uint32_t shared) {
-  return (int64_t)OURO__SEE(object->ouro__count) + ouro__shared_count(shared) == 1 && !(shared & KEPT_BITS);
+  return (int64_t)OURO__SEE(object->ouro__count) + ouro__shared_count(shared) == 1 && !(shared & (KEPT_BITS | OURO_S_CONFINED));
 }
 
 /* Acting for the owner, if it is still the object's: merge it, or, where the queue's is the only reference, make it the caller's own. */
@@ -259,6 +276,7 @@ static void ask_to_merge(ouro_object *object, unsigned owner) {
 
 static void incref_shared(ouro_object *object, unsigned owner) {
   uint32_t before = ouro__add_relaxed(ouro__shared(object), OURO_S_ONE);
+  if (OURO_UNLIKELY(before & OURO_S_CONFINED)) ouro__fatal_object(OURO_FATAL_WRONG_THREAD, object);
   if (OURO_UNLIKELY(before & OURO_S_MERGED)) {
     incref_merged(object); /* what was added to `shared` means nothing there */
   } else if (OURO_UNLIKELY(ouro__shared_count(before) > MANY)) {
@@ -402,6 +420,7 @@ bool ouro__try_watched(ouro_object *object) {
     return true;
   }
   uint32_t before = ouro__add_relaxed(ouro__shared(object), OURO_S_ONE);
+  if (OURO_UNLIKELY(before & OURO_S_CONFINED)) ouro__fatal_object(OURO_FATAL_WRONG_THREAD, object);
   return !(before & OURO_S_MERGED) || incref_merged_unless_zero(object);
 }
 

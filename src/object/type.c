@@ -102,12 +102,14 @@ static unsigned inherited_flags(const ouro_type *type) {
   return flags;
 }
 
-enum { ALL_FLAGS = OURO_TYPE_ACYCLIC | OURO_TYPE_IMMUTABLE | OURO_TYPE_ITEMS | OURO_TYPE_UNCOLLECTABLE | OURO_TYPE_TRACKED };
+enum { ALL_FLAGS = OURO_TYPE_ACYCLIC | OURO_TYPE_IMMUTABLE | OURO_TYPE_ITEMS | OURO_TYPE_UNCOLLECTABLE | OURO_TYPE_TRACKED |
+                   OURO_TYPE_CONFINED };
 
 static void check_flags(checker *state) {
   unsigned flags = state->type->flags | inherited_flags(state->type->base);
   if (state->type->flags & ~(unsigned)ALL_FLAGS) complain(state, "a flag that does not exist");
   if (flags & OURO_TYPE_ACYCLIC && flags & OURO_TYPE_TRACKED) complain(state, "acyclic, and yet tracked");
+  if (flags & OURO_TYPE_ACYCLIC && flags & OURO_TYPE_CONFINED) complain(state, "acyclic, and yet confined");
   if (flags & OURO_TYPE_ACYCLIC && flags & OURO_TYPE_UNCOLLECTABLE) complain(state, "acyclic, and yet uncollectable");
 }
 
@@ -138,6 +140,7 @@ static unsigned traits_of(const ouro_type *type) {
   if (flags & OURO_TYPE_ITEMS) traits |= OURO_D_ITEMS;
   if (type->item_size) traits |= OURO_D_VAR;
   if (flags & OURO_TYPE_IMMUTABLE) traits |= OURO_D_IMMUTABLE;
+  if (flags & OURO_TYPE_CONFINED && traits & OURO_D_CONTAINER) traits |= OURO_D_CONFINED;
   if (flags & OURO_TYPE_TRACKED) traits |= OURO_D_KEPT;
   if (flags & OURO_TYPE_UNCOLLECTABLE) traits |= OURO_D_UNCOLLECTABLE;
   return traits;
@@ -186,14 +189,14 @@ static bool derive_runs(ouro_type *type) {
 
 static bool derive(ouro_type *type) {
   unsigned traits = traits_of(type);
-  size_t size = ouro__round_up(type->size, 16);
+  size_t size = ouro__round_up(type->size, 16) + (traits & OURO_D_CONFINED ? OURO_CONFINED_BYTES : 0);
   if (!derive_runs(type)) return false;
   if (type->ouro__derived.runs) traits |= OURO_D_RUNS;
   type->ouro__derived.size = (uint32_t)size;
   type->ouro__derived.class_ = ouro__object_class(size, !(traits & OURO_D_CONTAINER));
   type->ouro__derived.distance = type->item_size || size > 8192 ? 0 : type->ouro__derived.class_ * OURO__BIN_BYTES;
   ouro__store_release(flags_of(type), traits);
-  ouro__store_release(fast_of(type), size > FAST_MOST ? 0 : type->ouro__derived.distance); /* pairs with the acquire in ouro_new */
+  ouro__store_release(fast_of(type), size > FAST_MOST || traits & OURO_D_CONFINED ? 0 : type->ouro__derived.distance); /* pairs with the acquire in ouro_new */
   return true;
 }
 

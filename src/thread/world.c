@@ -61,6 +61,35 @@ void ouro__go_out(const void *arrived) {
   }
 }
 
+/* ---------------------------------------------------------------- waiting for a short while
+ *
+ * Most stops are short. Where every thread has a processor, it is quicker to look than to sleep and be woken. */
+
+enum { LOOKS = 300 };
+
+static bool have_processors(void) {
+  static _Atomic uint32_t cpus;
+  uint32_t known = ouro__load_relaxed(&cpus);
+  if (!known) ouro__store_relaxed(&cpus, known = ouro__os_cpus());
+  return ouro_thread_count() <= known;
+}
+
+static inline void pause_briefly(void) {
+#if defined(__GNUC__) && defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__GNUC__) && defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+static void wait_for_start(void) {
+  for (unsigned i = have_processors() ? LOOKS : 0; i > 0; i--) {
+    if (!ouro__load_acquire(&ouro__stop_wanted)) return;
+    pause_briefly();
+  }
+  while (ouro__load_acquire(&ouro__stop_wanted)) ouro__wait(&ouro__stop_wanted, 1, 0);
+}
+
 static bool is_held(uint32_t state) { return state == OURO_THREAD_HELD || state == OURO_THREAD_HELD_WAITED; }
 
 /* Until nobody holds the record. */
@@ -73,7 +102,7 @@ static void wait_while_held(ouro__thread *me) {
 void ouro__come_in(void) {
   ouro__thread *me = ouro__me;
   for (;;) {
-    while (ouro__load_acquire(&ouro__stop_wanted) && !stops_of_mine) ouro__wait(&ouro__stop_wanted, 1, 0);
+    if (OURO_UNLIKELY(ouro__load_acquire(&ouro__stop_wanted)) && !stops_of_mine) wait_for_start();
     uint32_t state = OURO_THREAD_OUT;
     if (!atomic_compare_exchange_strong(&me->state, &state, OURO_THREAD_IN)) {
       wait_while_held(me);
@@ -188,10 +217,12 @@ static void take_all(stop *it, bool first) {
   }
 }
 
-/* Threads that are about to come need a processor more than this one does. */
+/* Threads that are about to come need a processor more than this one does, unless there is one for each. */
 static void await_arrivals(uint32_t seen, unsigned round) {
   uint64_t ns = round < 20 ? 50000 : 1000000;
-  if (round < 3) {
+  if (round == 0 && have_processors()) {
+    for (unsigned i = LOOKS; i > 0 && ouro__load_relaxed(&arrivals) == seen; i--) pause_briefly();
+  } else if (round < 3) {
     sched_yield();
   } else {
     ouro__wait(&arrivals, seen, ns);

@@ -4,6 +4,7 @@
  *   EXPECT:  the text, by default and under OURO_CONF=check
  *   DEFAULT: the text by default, where the two differ; "nothing": it is not found, and the program ends with status 0
  *   CHECK:   the text under check
+ *   CONF:    what OURO_CONF holds in both cases
  *
  * {address} and {block} stand for what the program told with tell_address and tell_block (the latter is the former where it is
  * not told), {pool} for the beginning of the pool of 64 KiB that {block} lies in, {medium} for that of 512 KiB. */
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <ouro/heap.h>
 

@@ -1,7 +1,8 @@
-/* tests/misuse/object_incref_by_another_thread.c - another thread than the one to which objects belong takes a
- * reference to one.
+/* tests/misuse/object_incref_by_another_thread.c - another thread takes a reference to an object, where it was promised that only
+ * one thread would come.
  *
- * EXPECT: wrong thread: {address} is an object that belongs to another thread (block of 32 bytes at
+ * CONF:   threads:1
+ * EXPECT: wrong thread: {address} was counted by a second thread, under OURO_CONF=threads:1 (block of 32 bytes at
  *         {block}), type node
  *
  * Linked with: the core static library (ouro_core). Run by run.py. */

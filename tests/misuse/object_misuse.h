@@ -34,6 +34,26 @@ static inline node *new_node(void) {
   return made;
 }
 
+/* Run body(arg) in a thread to its end, and be OUT meanwhile. */
+static inline void *in_a_thread(void *(*body)(void *arg), void *arg) {
+  pthread_t thread;
+  void *result = NULL;
+  CHECK(pthread_create(&thread, NULL, body, arg) == 0);
+  ouro_blocking_begin();
+  CHECK(pthread_join(thread, &result) == 0);
+  ouro_blocking_end();
+  return result;
+}
+
+/* The same, and the caller stays IN: what is released there for it waits for its next safepoint. */
+static inline void *in_a_thread_while_in(void *(*body)(void *arg), void *arg) {
+  pthread_t thread;
+  void *result = NULL;
+  CHECK(pthread_create(&thread, NULL, body, arg) == 0);
+  CHECK(pthread_join(thread, &result) == 0);
+  return result;
+}
+
 /* How many objects are alive. */
 static inline int count_one(void *object, void *count) {
   (void)object;

@@ -1,5 +1,7 @@
-/* tests/misuse/object_new_in_another_thread.c - another thread makes things, and looks at them: all is refused with EPERM.
+/* tests/misuse/object_new_in_another_thread.c - another thread makes things, and looks at them, where it was promised that only one
+ * would come: all is refused with EPERM.
  *
+ * CONF:   threads:1
  * EXPECT: nothing
  *
  * Linked with: the core static library (ouro_core). Run by run.py. */

@@ -1,6 +1,7 @@
-/* tests/misuse/object_taken_over.c - the thread to which objects belong has ended: the next one that makes one takes
- * them over.
+/* tests/misuse/object_taken_over.c - the only thread that was promised to use objects has ended: the next one that makes
+ * one takes them over.
  *
+ * CONF:   threads:1
  * EXPECT: nothing
  *
  * Linked with: the core static library (ouro_core). Run by run.py. */

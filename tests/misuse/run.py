@@ -62,10 +62,16 @@ def judge(expected, result):
     return None
 
 
+def more_options(source):
+    """What a program's first comment wants to have in OURO_CONF in any case."""
+    return re.findall(r'^ \* CONF: +(\S+)$', source.read_text().split('*/', 1)[0], re.M)
+
+
 def run(program, conf):
     environment = {key: value for key, value in os.environ.items() if key != 'OURO_CONF'}
-    if conf == 'check':
-        environment['OURO_CONF'] = 'check'
+    options = more_options(source_of(program)) + ['check'] * (conf == 'check')
+    if options:
+        environment['OURO_CONF'] = ','.join(options)
     return subprocess.run([program], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=PATIENCE)
 

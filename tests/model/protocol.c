@@ -18,7 +18,7 @@ enum { QUEUED = 1, S_MERGED = 2, WATCHED = 4, DYING = 8 };
 enum { WEAK = 1, FINALIZED = 2, FINALIZABLE = 4 };
 enum { OUT, IN, HELD };
 enum { LEAVING = 1, ENDED };
-enum { FRAMES = 9, QUEUE = 3 };
+enum { FRAMES = 9, QUEUE = 3, BY_SLOT = MODEL_THREADS + 1 /* a lender */ };
 
 typedef struct object {
   int8_t count, shared;
@@ -31,12 +31,12 @@ typedef struct object {
   int8_t held;         /* ghost: references that there are */
   uint8_t freed;       /* ghost */
   uint8_t gone;        /* ghost: a weak reference was found dead */
-  uint8_t pad[4];
+  uint8_t lent[MODEL_THREADS + 1]; /* ghost: how many others are just taking a reference by one that a thread holds; the last: that the slot holds */
 } object;
 
 typedef struct frame {
   uint8_t at, object;
-  uint8_t owner;         /* what was read of the word, or the owner that is acted for */
+  uint8_t owner;         /* what was read of the word, or the owner that is acted for; of an incref: who lends, 0: nobody */
   int8_t count, shared;  /* what was read */
   uint8_t flags;
   uint8_t batch;         /* a bit for each object */
@@ -54,7 +54,8 @@ typedef struct thread {
   uint8_t ended;         /* LEAVING, ENDED */
   uint8_t promised;      /* references that it is about to be given: until then it does not end */
   uint8_t waiting;       /* an object that was put off, and one more; 0: none */
-  uint8_t pad[2];
+  uint8_t late;          /* an object, and one more, whose `count` it has stored, which others do not see yet; 0: none */
+  int8_t late_count;
   frame frames[FRAMES];
 } thread;
 
@@ -90,6 +91,13 @@ static bool broken(model_fault fault) { return bounds->fault == fault; }
   X(DEC_COUNT, decref, "ouro_decref: load count")                                                                      \
   X(DEC_STORE, decref, "ouro_decref: store count - 1")                                                                 \
   X(DEC_SLOW, decref, "ouro__decref_slow: load the owner")                                                             \
+  X(SOLE_BOTH, is_sole, "is_sole: load count and shared at once")                                                      \
+  X(SOLE_COUNT, is_sole, "is_sole: load count")                                                                        \
+  X(SOLE_SHARED, is_sole, "is_sole: load shared")                                                                      \
+  X(SOLE_AGAIN, is_sole, "is_sole: load shared again")                                                                 \
+  X(SOLE_LOAD, is_sole, "ouro__set_owner: load the word")                                                              \
+  X(SOLE_STORE, is_sole, "ouro__set_owner: store the word, the owner this thread")                                     \
+  X(SOLE_DROP, is_sole, "decref_shared: store count = 0")                                                              \
   X(DEC_SHARED, decref, "decref_shared: load shared")                                                                  \
   X(DEC_CAS, decref, "decref_shared: CAS shared - 1, or give it to the queue")                                         \
   X(DEC_WAIT, decref, "wait_for_merge: load shared")                                                                   \
@@ -265,7 +273,22 @@ static unsigned first_of(unsigned batch) { return batch & 1 ? 0 : 1; }
 
 /* ---------------------------------------------------------------- one more reference */
 
+/* What `count` is to who has stored it. */
+static int8_t count_seen(act *a, const object *o) { return a->t->late == a->f->object + 1u ? a->t->late_count : o->count; }
+
+/* A plain store by who acts for the owner: others may see it later, but before all that it stores from then on. What a loan rests on is seen
+ * by its end. */
+static void store_count(act *a, object *o, int count) {
+  if (!bounds->late_stores || (a->f->at == INC_STORE && a->f->owner)) {
+    o->count = (int8_t)count;
+  } else {
+    a->t->late = (uint8_t)(a->f->object + 1);
+    a->t->late_count = (int8_t)count;
+  }
+}
+
 static bool incref_ends(act *a, object *o) {
+  if (a->f->owner) o->lent[a->f->owner - 1]--;
   o->held++;
   have(a, a->f->object);
   ret(a, 1);
@@ -281,10 +304,10 @@ static bool incref(act *a) {
       next(a, o->owner == MERGED ? INC_WAIT : o->owner == a->me ? INC_COUNT : INC_SHARED);
       return true;
     case INC_COUNT:
-      a->f->count = o->count;
+      a->f->count = count_seen(a, o);
       next(a, INC_STORE);
       return true;
-    case INC_STORE: o->count = (int8_t)(a->f->count + 1); return incref_ends(a, o);
+    case INC_STORE: store_count(a, o, a->f->count + 1); return incref_ends(a, o);
     case INC_SHARED:
       o->shared++;
       if (!(o->flags & S_MERGED)) return incref_ends(a, o);
@@ -345,24 +368,94 @@ static bool decref_cas(act *a, object *o) {
   return true;
 }
 
+/* Is it the only reference? It has read `count` and `shared`. */
+static bool looks_sole(const frame *f) {
+  unsigned ignored = (broken(FAULT_SOLE_THOUGH_WATCHED) ? WATCHED : 0) | (broken(FAULT_SOLE_THOUGH_QUEUED) ? QUEUED : 0);
+  return f->count == 1 && f->shared == 0 && !(f->flags & ~ignored);
+}
+
+static void decide_sole(act *a) {
+  bool sole = looks_sole(a->f);
+  a->f->count = a->f->shared = 0;
+  a->f->flags = 0;
+  if (sole) a->f->owner = 0;
+  next(a, !sole ? DEC_SHARED : broken(FAULT_SOLE_TOO_LATE) ? SOLE_DROP : SOLE_LOAD);
+}
+
+static unsigned first_of_sole(void) {
+  return broken(FAULT_SOLE_COUNT_FIRST) ? SOLE_COUNT : broken(FAULT_SOLE_SHARED_FIRST) || broken(FAULT_SOLE_SHARED_TWICE) ? SOLE_SHARED : SOLE_BOTH;
+}
+
+static void read_shared(act *a, const object *o) {
+  a->f->shared = o->shared;
+  a->f->flags = o->flags;
+}
+
+static bool is_sole(act *a) {
+  object *o = header(a);
+  frame *f = a->f;
+  switch (f->at) {
+    case SOLE_BOTH:
+      f->count = o->count;
+      read_shared(a, o);
+      decide_sole(a);
+      return true;
+    case SOLE_COUNT:
+      f->count = o->count;
+      if (broken(FAULT_SOLE_SHARED_FIRST)) {
+        decide_sole(a);
+      } else {
+        next(a, broken(FAULT_SOLE_COUNT_FIRST) ? SOLE_SHARED : SOLE_AGAIN);
+      }
+      return true;
+    case SOLE_SHARED:
+      read_shared(a, o);
+      if (broken(FAULT_SOLE_COUNT_FIRST) || f->shared || f->flags) {
+        decide_sole(a);
+      } else {
+        next(a, SOLE_COUNT);
+      }
+      return true;
+    case SOLE_AGAIN:
+      read_shared(a, o);
+      decide_sole(a);
+      return true;
+    case SOLE_LOAD:
+      f->flags = o->bits;
+      next(a, SOLE_STORE);
+      return true;
+    case SOLE_STORE:
+      o->bits = f->flags;
+      o->owner = (uint8_t)a->me;
+      go_on_as(a, DEC_OWNER, 0);
+      return true;
+    default:
+      o->count = 0;
+      o->held--;
+      go_on_as(a, NOW_SHARED, 0);
+      a->f->batch = 1;
+      return true;
+  }
+}
+
 static bool decref(act *a) {
   object *o = header(a);
   switch (a->f->at) {
     case DEC_OWNER: next(a, o->owner == a->me ? DEC_COUNT : DEC_SLOW); return true;
     case DEC_SLOW:
       if (o->owner == NOBODY) wrong(a, "OURO_FATAL_DEAD_OBJECT: a dead object is released");
-      next(a, o->owner == MERGED ? DEC_WAIT : o->owner == a->me ? DEC_COUNT : DEC_SHARED);
+      next(a, o->owner == MERGED ? DEC_WAIT : o->owner == a->me ? DEC_COUNT : first_of_sole());
       a->f->owner = o->owner == MERGED ? 0 : o->owner;
       return true;
     case DEC_COUNT:
-      a->f->count = o->count;
+      a->f->count = count_seen(a, o);
       next(a, DEC_STORE);
       return true;
     case DEC_STORE:
       if (a->f->count <= 0) wrong(a, "the owner's count falls below zero");
-      o->count = (int8_t)(a->f->count - 1);
+      store_count(a, o, a->f->count - 1);
       o->held--;
-      if (o->count) {
+      if (a->f->count > 1) {
         ret(a, 0);
       } else {
         go_on_as(a, is_deep(a) ? PUT_SHARED : NOW_SHARED, 0);
@@ -629,7 +722,7 @@ static bool merge(act *a) {
   frame *f = a->f;
   switch (f->at) {
     case MERGE_COUNT:
-      f->count = o->count;
+      f->count = count_seen(a, o);
       next(a, MERGE_SHARED);
       return true;
     case MERGE_SHARED:
@@ -856,6 +949,8 @@ static bool finalizing(act *a, object *o) {
       next(a, DIES_OWNER);
       return true;
     case DIES_OWNER:
+      if (f->batch) o->owner = (uint8_t)a->me; /* FAULT_SOLE_TOO_LATE */
+      f->batch = 0;
       if (o->owner == a->me) {
         next(a, DIES_COUNT);
       } else {
@@ -970,7 +1065,7 @@ static bool try_watched(act *a) {
   frame *f = a->f;
   switch (f->at) {
     case TRY_LIVE:
-      if (o->owner == NOBODY) return try_ends(a, o, false);
+      if (o->owner != a->me) return try_ends(a, o, false);
       next(a, TRY_COUNT);
       return true;
     case TRY_OWNER:
@@ -1176,9 +1271,14 @@ static bool spend(act *a, bool allowed) {
   return true;
 }
 
+/* What is lent stays where it is. */
+static bool has_one(act *a, const thread *t, unsigned number) {
+  return t->hands[number] > a->all->objects[number].lent[t - a->all->threads];
+}
+
 static bool release(act *a, unsigned number) {
   a->said->what = "the program releases a reference";
-  if (!a->t->hands[number]) return false;
+  if (!has_one(a, a->t, number)) return false;
   a->t->hands[number]--;
   call(a, DEC_OWNER, number, 0);
   return true;
@@ -1216,9 +1316,41 @@ static bool forget_it(act *a, unsigned number) {
 static bool give(act *a, unsigned number, unsigned by) {
   thread *to = thread_of(a, (a->me + by) % MODEL_THREADS + 1);
   a->said->what = "the program gives a reference to another thread";
-  if (!a->t->hands[number] || to->ended || to->hands[number] >= bounds->most || !spend(a, bounds->gives)) return false;
+  if (!has_one(a, a->t, number) || to->ended || to->hands[number] >= bounds->most || a->t->late || !spend(a, bounds->gives)) return false;
   a->t->hands[number]--;
   to->hands[number]++;
+  return true;
+}
+
+static bool borrow_from(act *a, unsigned number, unsigned lender) {
+  if (a->t->hands[number] >= bounds->most || !spend(a, bounds->borrows)) return false;
+  a->all->objects[number].lent[lender - 1]++;
+  call(a, INC_OWNER, number, lender);
+  return true;
+}
+
+/* The lender keeps its reference meanwhile: the program sees to that. */
+static bool borrow(act *a, unsigned number, unsigned by) {
+  unsigned lender = (a->me + by) % MODEL_THREADS + 1;
+  a->said->what = "the program takes one more, by a reference of another thread";
+  return has_one(a, thread_of(a, lender), number) && !thread_of(a, lender)->late && borrow_from(a, number, lender);
+}
+
+static bool holds_slot_of(act *a, unsigned number) {
+  return a->t->hands[0] && a->all->objects[0].slot == number + 1;
+}
+
+static bool borrow_by_slot(act *a, unsigned number) {
+  a->said->what = "the program takes one more, by that of a slot";
+  return holds_slot_of(a, number) && borrow_from(a, number, BY_SLOT);
+}
+
+static bool steal(act *a, unsigned number) {
+  a->said->what = "the program takes the reference out of a slot";
+  if (!holds_slot_of(a, number) || a->all->objects[number].lent[BY_SLOT - 1] || a->t->hands[number] >= bounds->most) return false;
+  if (a->t->late || !spend(a, bounds->borrows)) return false;
+  a->all->objects[0].slot = 0;
+  have(a, number);
   return true;
 }
 
@@ -1255,7 +1387,10 @@ static bool go_to_safepoint(act *a) {
   return true;
 }
 
-enum { FOR_EACH_OBJECT = 7, CHOICES = 4 + FOR_EACH_OBJECT * MODEL_OBJECTS };
+enum { ALWAYS = 4 };
+
+static unsigned for_each_object(void) { return bounds->borrows ? 11 : 7; }
+static unsigned choices(void) { return ALWAYS + for_each_object() * MODEL_OBJECTS; }
 
 static bool choose(act *a) {
   if (a->t->state != IN) {
@@ -1265,7 +1400,8 @@ static bool choose(act *a) {
     return true;
   }
   unsigned what = a->choice / MODEL_OBJECTS, number = a->choice % MODEL_OBJECTS;
-  if (what < FOR_EACH_OBJECT) a->said->about = (int)number + 1;
+  if (what < for_each_object()) a->said->about = (int)number + 1;
+  if (what >= for_each_object()) what = UINT8_MAX;
   switch (what) {
     case 0: return release(a, number);
     case 1: return take_one_more(a, number);
@@ -1274,9 +1410,13 @@ static bool choose(act *a) {
     case 4: return give(a, number, what - 3);
     case 5: return forget_it(a, number);
     case 6: return refer_weakly(a, number);
+    case 7:
+    case 8: return borrow(a, number, what - 7);
+    case 9: return borrow_by_slot(a, number);
+    case 10: return steal(a, number);
     default: break;
   }
-  switch (a->choice - FOR_EACH_OBJECT * MODEL_OBJECTS) {
+  switch (a->choice - for_each_object() * MODEL_OBJECTS) {
     case 0: return go_to_safepoint(a);
     case 1: return go_out(a);
     case 2: return stop_the_world(a);
@@ -1297,7 +1437,7 @@ static bool touches_an_object(unsigned step) { return step < OVER_QUEUED || (ste
 /* When nobody is in the middle of anything, each count is what it should be. */
 static void check_counts(act *a) {
   for (unsigned i = 0; i < MODEL_THREADS; i++) {
-    if (a->all->threads[i].depth) return;
+    if (a->all->threads[i].depth || a->all->threads[i].late) return;
   }
   for (unsigned i = 0; i < MODEL_OBJECTS; i++) {
     const object *o = &a->all->objects[i];
@@ -1313,10 +1453,59 @@ static bool is_local(unsigned step) { return step != NO_STEP && !names[step][0];
 
 static unsigned choices_at(unsigned at) { return at == FINALIZER ? 4 : at == STOP_TAKE ? 2 : 1; }
 
+/* Steps that only load: others may see what was stored before them later than they are done. */
+static bool only_loads(unsigned at) {
+  switch (at) {
+    case INC_OWNER:
+    case INC_COUNT:
+    case INC_SLOW:
+    case DEC_OWNER:
+    case DEC_COUNT:
+    case DEC_SLOW:
+    case SOLE_BOTH:
+    case SOLE_COUNT:
+    case SOLE_SHARED:
+    case SOLE_AGAIN:
+    case SOLE_LOAD:
+    case DEC_SHARED:
+    case HAND_STATE:
+    case OVER_QUEUED:
+    case TAKE_LEFT:
+    case TAKE_QUEUED:
+    case LAST_SHARED:
+    case MERGE_COUNT:
+    case MERGE_SHARED:
+    case NOW_SHARED:
+    case DIES_SHARED:
+    case DIES_AGAIN:
+    case DEAD_LOAD:
+    case DEAD_BIT:
+    case BLOCK_QUEUED:
+    case BLOCK_LEFT: return true;
+    default: return false;
+  }
+}
+
+/* Now others see it. */
+static search_step come_to_be_seen(act *a) {
+  object *o = &a->all->objects[a->t->late - 1u];
+  a->said->what = "(others see the count that it has stored)";
+  a->said->about = a->t->late;
+  if (o->freed) wrong(a, "the header of an object is touched after it was freed");
+  o->count = a->t->late_count;
+  a->t->late = 0;
+  a->t->late_count = 0;
+  check_counts(a);
+  return SEARCH_DONE;
+}
+
 static search_step step(void *all, unsigned number, unsigned choice, search_said *said) {
   act a = {.all = all, .me = number + 1, .choice = choice, .said = said};
   a.t = &a.all->threads[number];
   if (a.t->ended == ENDED) return SEARCH_NO_MORE;
+  if (a.t->late && choice == 0) return come_to_be_seen(&a);
+  if (a.t->late) a.choice = --choice;
+  if (a.t->late && a.t->depth && !only_loads(a.t->frames[a.t->depth - 1].at)) return SEARCH_NO_MORE;
   if (a.t->depth) {
     a.f = &a.t->frames[a.t->depth - 1];
     if (choice >= choices_at(a.f->at)) return SEARCH_NO_MORE;
@@ -1324,7 +1513,7 @@ static search_step step(void *all, unsigned number, unsigned choice, search_said
     said->about = touches_an_object(a.f->at) ? a.f->object + 1 : -1;
     if (!functions[a.f->at](&a)) return SEARCH_BLOCKED;
   } else {
-    if (choice >= CHOICES) return SEARCH_NO_MORE;
+    if (choice >= choices()) return SEARCH_NO_MORE;
     if (!choose(&a)) return SEARCH_BLOCKED;
   }
   while (a.t->depth && is_local(a.f->at) && !said->wrong) functions[a.f->at](&a);
@@ -1398,6 +1587,9 @@ static void swap_names(state *s) {
     rename_number(&s->objects[i].owner);
     rename_number(&s->objects[i].watch);
     rename_number(&s->objects[i].memo);
+    uint8_t lent = s->objects[i].lent[1];
+    s->objects[i].lent[1] = s->objects[i].lent[2];
+    s->objects[i].lent[2] = lent;
   }
   rename_number(&s->world);
   for (unsigned i = 0; i < MODEL_THREADS; i++) {
@@ -1441,7 +1633,7 @@ static void show(const void *all, FILE *out) {
   for (unsigned i = 0; i < MODEL_THREADS; i++) fprintf(out, " %s", s->threads[i].ended == ENDED ? "ended" : states[s->threads[i].state]);
 }
 
-const char *const model_fault_names[MODEL_FAULTS] = {
+const char *const model_fault_names[MODEL_VARIANTS] = {
     [FAULT_NONE] = "none",
     [FAULT_WORD_AFTER_CAS] = "merging sets the owner after OURO_S_MERGED",
     [FAULT_MERGE_READS_ONCE] = "merging does not read shared again when it has changed",
@@ -1462,6 +1654,12 @@ const char *const model_fault_names[MODEL_FAULTS] = {
     [FAULT_NOT_DISOWNED] = "a weak reference still knows the owner of a merged object",
     [FAULT_PLAIN_WORD] = "the owner of a watched object is set by a load and a store",
     [FAULT_WAY_BACK] = "a merge that finds nothing left gives the object back",
+    [FAULT_SOLE_COUNT_FIRST] = "whether a reference is the only one: count is read, then shared",
+    [FAULT_SOLE_SHARED_FIRST] = "whether a reference is the only one: shared is read, then count",
+    [FAULT_SOLE_SHARED_TWICE] = "whether a reference is the only one: shared is read, then count, then shared again",
+    [FAULT_SOLE_THOUGH_WATCHED] = "the only reference to a watched object makes its thread the owner",
+    [FAULT_SOLE_TOO_LATE] = "who releases the only reference becomes the owner after the finalizer has run",
+    [FAULT_SOLE_THOUGH_QUEUED] = "whether a reference is the only one: OURO_S_QUEUED is not looked at",
 };
 
 search_system model_of(const model_bounds *of) {

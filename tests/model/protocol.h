@@ -32,9 +32,16 @@ typedef enum model_fault {
   FAULT_NOT_DISOWNED,       /* a weak reference still knows the owner of a merged object */
   FAULT_PLAIN_WORD,         /* the owner of a watched object is set by a load and a store */
   FAULT_WAY_BACK,           /* a merge that finds nothing left gives the object back to its owner */
-  MODEL_FAULTS
+  FAULT_SOLE_COUNT_FIRST,   /* is_sole reads `count`, and then `shared` */
+  FAULT_SOLE_SHARED_FIRST,  /* is_sole reads `shared`, and then `count` */
+  FAULT_SOLE_SHARED_TWICE,  /* is_sole reads `shared`, then `count`, and then sees that `shared` has not changed */
+  FAULT_SOLE_THOUGH_WATCHED, /* is_sole does not look at OURO_S_WATCHED */
+  FAULT_SOLE_TOO_LATE,      /* who releases the only reference lets the object begin to die before it is its owner */
+  MODEL_FAULTS,
+  FAULT_SOLE_THOUGH_QUEUED = MODEL_FAULTS, /* is_sole does not look at OURO_S_QUEUED: no mistake, but one test more than is needed */
+  MODEL_VARIANTS
 } model_fault;
-extern const char *const model_fault_names[MODEL_FAULTS];
+extern const char *const model_fault_names[MODEL_VARIANTS];
 
 /* What the threads may do, and how often. */
 typedef struct model_bounds {
@@ -45,13 +52,15 @@ typedef struct model_bounds {
   bool counted_by_owner;                       /* or all of them by the owner, who gave them away */
   unsigned most;                               /* that a thread holds of one object at a time */
   unsigned moves[MODEL_THREADS];               /* of the next, by each thread, in all */
-  bool increfs, gives, blocks;        /* take one more; give one to another thread; go out */
+  bool increfs, gives, blocks;                 /* take one more; give one to another thread; go out */
+  bool borrows;                                /* take one more by a reference of another thread, or of the slot; take out what the slot holds */
   bool refers, tries, forgets;                 /* make a weak reference; take one by it; release it */
   bool stops;                                  /* stop the world, and let it go on */
   bool finalizer[MODEL_OBJECTS];               /* the object has one, which may keep it alive */
   bool slot;                                   /* the first object refers to the second */
   bool deep;                                   /* deallocations within another wait for its end */
   bool watched[MODEL_OBJECTS];
+  bool late_stores;                            /* what the owner stores to `count`, others see later, as on x86-64 */
   bool alike;                                  /* threads 2 and 3 begin alike: states that differ in their names alone are one */
 } model_bounds;
 

@@ -12,8 +12,8 @@
 /* ---------------------------------------------------------------- the systems */
 
 enum {
-  ONE, GIVEN, QUEUED_AND_MERGED, FINAL, SLOT, WEAK, WEAK_MADE, WEAK_GIVEN, WEAK_FINAL, DEEP, DEEP_FINAL, /* also under sanitizers */
-  TWO_OF_ONE, TWO_OF_TWO, STOPPED, SYSTEMS
+  ONE, GIVEN, QUEUED_AND_MERGED, FINAL, SLOT, WEAK, WEAK_MADE, WEAK_GIVEN, WEAK_FINAL, DEEP, DEEP_FINAL, SOLE, SOLE_FINAL, WEAK_SOLE, WHOLE, LENT, /* also under sanitizers */
+  TWO_OF_ONE, TWO_OF_TWO, STOPPED, SOLE_LATE, SYSTEMS
 };
 
 static const model_bounds systems[SYSTEMS] = {
@@ -59,6 +59,24 @@ static const model_bounds systems[SYSTEMS] = {
     [STOPPED] = {.name = "an object while a thread stops the world, or tries to",
                  .owner = {1}, .references = {{1}, {1}, {1}}, .counted_by_owner = true, .most = 1, .moves = {1, 1, 1}, 
                  .blocks = true, .stops = true},
+    [SOLE] = {.name = "an object, all references counted by its owner, and taken by each other",
+              .owner = {1}, .references = {{1}, {1}, {1}}, .counted_by_owner = true, .most = 2, .moves = {1, 0, 2},
+              .increfs = true, .gives = true, .borrows = true},
+    [SOLE_FINAL] = {.name = "an object that was given away, with a finalizer that may keep it, or give it away",
+                    .owner = {1}, .references = {{0}, {1}, {1}}, .counted_by_owner = true, .most = 1, .moves = {1, 1, 1}, .alike = true,
+                    .gives = true, .blocks = true, .borrows = true, .finalizer = {true}},
+    [WEAK_SOLE] = {.name = "an object with a weak reference, given away by its owner",
+                   .owner = {1}, .references = {{1}, {1}, {0}}, .counted_by_owner = true, .watched = {true}, .most = 2,
+                   .moves = {1, 0, 2}, .tries = true, .forgets = true, .blocks = true},
+    [WHOLE] = {.name = "an object that is given away, and takes another with it",
+               .owner = {1, 1}, .references = {{1, 0}, {1, 0}, {0, 0}}, .counted_by_owner = true, .most = 1, .moves = {1, 1, 1},
+               .gives = true, .blocks = true, .borrows = true, .slot = true},
+    [LENT] = {.name = "an object that one of another thread refers to, and threads take references by that",
+              .owner = {2, 1}, .references = {{1, 0}, {1, 0}, {1, 0}}, .counted_by_owner = true, .most = 1, .moves = {1, 1, 1},
+              .borrows = true, .slot = true},
+    [SOLE_LATE] = {.name = "an object, all references counted by its owner, whose stores are seen late",
+                   .owner = {1}, .references = {{1}, {1}, {1}}, .counted_by_owner = true, .most = 2, .moves = {2, 0, 1},
+                   .increfs = true, .gives = true, .borrows = true, .late_stores = true},
 };
 
 /* Where each fault shows. */
@@ -82,6 +100,11 @@ static const int shown_by[MODEL_FAULTS] = {
     [FAULT_NOT_DISOWNED] = WEAK,
     [FAULT_PLAIN_WORD] = WEAK,
     [FAULT_WAY_BACK] = WEAK,
+    [FAULT_SOLE_COUNT_FIRST] = SOLE,
+    [FAULT_SOLE_SHARED_FIRST] = SOLE,
+    [FAULT_SOLE_SHARED_TWICE] = SOLE,
+    [FAULT_SOLE_THOUGH_WATCHED] = WEAK_SOLE,
+    [FAULT_SOLE_TOO_LATE] = SOLE_FINAL,
 };
 
 enum { MOST_STATES = 8000000, MOST_TO_PRINT = 3000000 };
@@ -146,7 +169,7 @@ static void a_counterexample_can_be_printed(void **state) {
 static int search_by_hand(int number, int fault) {
   model_bounds bounds;
   search_system system;
-  if (number < 0 || number >= SYSTEMS || fault < 0 || fault >= MODEL_FAULTS) return 2;
+  if (number < 0 || number >= SYSTEMS || fault < 0 || fault >= MODEL_VARIANTS) return 2;
   search_result result = search_one(number, (model_fault)fault, &bounds, &system);
   say(&bounds, &result);
   printf("# broken: %s\n# found: %s\n", model_fault_names[fault], result.wrong ? result.wrong : "nothing");

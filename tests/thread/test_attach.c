@@ -247,6 +247,9 @@ static void make_a_legacy(void *arg) {
   }
 }
 
+static void keep_what_is_released(void *arg) { ouro_incref(((legacy *)arg)->released); }
+static void let_go_of_it(void *arg) { drop(((legacy *)arg)->released); }
+
 static void check_the_legacy(legacy *left) {
   thing *again = ouro_weak_get(left->weak);
   TEST_CHECK(again == left->held);
@@ -273,7 +276,9 @@ static void leave(legacy *left) {
   worker heir = {.out = false};
   worker_start(&heir, false);
   worker_do(&heir, make_a_legacy, left);
+  worker_do(&heir, keep_what_is_released, left);
   drop(left->released); /* the worker is IN: it waits in its queue */
+  worker_do(&heir, let_go_of_it, left);
   TEST_CHECK(atomic_load(&things_finalized) == 0);
   worker_end(&heir);
   TEST_CHECK(atomic_load(&things_finalized) == 3); /* when it ended it took what was released for it */
