@@ -251,11 +251,11 @@ OURO_API size_t ouro_object_size(const void *object);
 #define OURO__DEFERRED 0xfffcu
 #define OURO__MERGED 0xfffbu
 #define OURO__SHARED_MASK 0xffffff04u /* of `shared`: the count, and that it is queued */
+#define OURO__MERGED_BIT 8u           /* of `shared`: it is merged */
 
 OURO_API void ouro__incref_slow(void *object);
 OURO_API void ouro__decref_slow(void *object);
 OURO_API void ouro__dealloc(void *object);
-OURO_API void ouro__clear_slow(void *slot);
 
 static inline uint32_t ouro__owner_of(const ouro_object *object) { return (uint32_t)(OURO__SEE(object->ouro__word) >> 48); }
 static inline bool ouro__is_mine(const ouro_object *object) { return ouro__owner_of(object) == ouro__at.id; }
@@ -403,8 +403,10 @@ OURO_API size_t ouro_refcount(const void *object);
 static inline bool ouro_is_unique(const void *object) {
   const ouro_object *self = (const ouro_object *)object;
   uint32_t owner = ouro__owner_of(self);
-  if (OURO__ACQUIRE(self->ouro__count) != 1) return false; /* pairs with the release of who released the others, as does the next */
-  return owner == OURO__MERGED || (owner == ouro__at.id && (OURO__ACQUIRE(self->ouro__shared) & OURO__SHARED_MASK) == 0);
+  /* `shared` first: that it is merged says that `count` is all there are. The loads pair with the release of who released the others. */
+  uint32_t shared = OURO__ACQUIRE(self->ouro__shared), count = OURO__ACQUIRE(self->ouro__count);
+  if (count != 1) return false;
+  return owner == OURO__MERGED ? shared & OURO__MERGED_BIT : owner == ouro__at.id && (shared & OURO__SHARED_MASK) == 0;
 }
 
 /* Never count it, never free it: for what lives as long as the program. The collector still follows its references.

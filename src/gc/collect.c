@@ -112,6 +112,7 @@ ptrdiff_t ouro_gc_collect(int generation) {
   uint64_t before = ouro__gc_last_begun();
   if (!ouro__attached()) return OURO_EPERM;
   if (ouro__gc_is_mine() || ouro__world_is_mine()) return 0;
+  if (ouro__me->blocking) return OURO_EBUSY;
   while (!ouro__gc_begin()) {
     ptrdiff_t found;
     if (!ouro__gc_wait(CALLER, 0)) return OURO_EBUSY;

@@ -152,7 +152,7 @@ static void verify_under_stress(void) {
 #endif
 
 void ouro__safepoint_slow(void) {
-  if (!ouro__thread_is_in() || ouro__world_is_mine()) return;
+  if (!ouro__thread_is_in() || ouro__world_is_mine() || ouro__me->blocking) return;
   ouro__reset_limit();
   ouro__stop_point(CALLER);
   ouro__take_released();

@@ -25,7 +25,7 @@ static ouro_object *link_of(const ouro_object *object) {
 
 /* What can still be found, or is held by others, is first decided about. */
 static void put_off(ouro_object *object) {
-  bool shared = ouro__load_relaxed(ouro__shared(object)) != 0;
+  bool shared = ouro__load_acquire(ouro__shared(object)) != 0;
   if (OURO_UNLIKELY(shared) && !ouro__was_last(object, false)) return;
   if (ouro__is_live(object)) ouro__set_owner(object, OURO__NOBODY);
   set_link(object, queue);
@@ -122,14 +122,14 @@ static bool finalize_dying(ouro_object *object) {
 static bool dies(ouro_object *object, unsigned traits) {
   bool finalize = traits & OURO_D_FINALIZE && !ouro__has(object, OURO_FINALIZED);
   if (finalize) {
-    if (ouro__load_relaxed(ouro__shared(object)) == 0) {
+    if (ouro__load_acquire(ouro__shared(object)) == 0) {
       OURO__SET(object->ouro__count, 1);
     } else if (!ouro__was_last(object, true)) {
       return false;
     }
     if (!finalize_dying(object)) return false;
   }
-  if (ouro__load_relaxed(ouro__shared(object)) != 0 && !ouro__was_last(object, false)) return false;
+  if (ouro__load_acquire(ouro__shared(object)) != 0 && !ouro__was_last(object, false)) return false;
   if (ouro__is_live(object)) ouro__set_owner(object, OURO__NOBODY);
   return true;
 }

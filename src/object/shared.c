@@ -180,7 +180,7 @@ static bool put(ouro__thread *thread, ouro_object *object) {
   if (fits) {
     thread->queue[queued] = object;
     atomic_store(&thread->queued, queued + 1); /* before the look at the owner's state; pairs with ouro_blocking_begin's look at this */
-    if (thread->here) OURO__TELL(thread->here->limit, INT32_MIN);
+    if (thread->here) ouro__lower_limit(thread->here);
   }
   ouro__release(&thread->lock);
   return fits;
@@ -259,29 +259,45 @@ static void hand_over(ouro_object *object, unsigned owner) {
 
 /* ---------------------------------------------------------------- counting what another owns */
 
-/* So many that the field might overflow: have the owner merge it, with a reference for its queue. */
+/* What was asked for could not be put in the queue: take it back. */
+static void ask_no_more(ouro_object *object) {
+  uint32_t shared = ouro__load_acquire(ouro__shared(object));
+  while (!(shared & OURO_S_MERGED)) {
+    uint32_t then = (shared - OURO_S_ONE) & ~(uint32_t)OURO_S_QUEUED;
+    if (atomic_compare_exchange_weak_explicit(ouro__shared(object), &shared, then, memory_order_acq_rel, memory_order_acquire)) return;
+  }
+  ouro__sub_relaxed(ouro__count(object), 1); /* the caller has another */
+}
+
+/* So many that the field might overflow: have it merged by its owner, or, where that is out, by whoever comes to a safepoint next; the queue gets a
+ * reference for that. Nothing runs here, and no lock is taken but the record's: the caller may hold some. */
 static void ask_to_merge(ouro_object *object, unsigned owner) {
-  uint32_t shared = ouro__load_relaxed(ouro__shared(object));
+  uint32_t shared = ouro__load_acquire(ouro__shared(object));
   int32_t count = ouro__shared_count(shared);
-  if (count > TOO_MANY || count < -TOO_MANY) become_immortal(object);
-  while (!(shared & (OURO_S_QUEUED | OURO_S_MERGED))) {
-    if (!atomic_compare_exchange_weak_explicit(ouro__shared(object), &shared, (shared + OURO_S_ONE) | OURO_S_QUEUED, memory_order_acq_rel,
-                                               memory_order_relaxed)) {
-      continue;
-    }
-    hand_over(object, owner);
+  if (count > TOO_MANY || count < -TOO_MANY) ouro__change_owner(object, OURO__IMMORTAL);
+  do {
+    if (shared & (OURO_S_QUEUED | OURO_S_MERGED)) return;
+  } while (!atomic_compare_exchange_weak_explicit(ouro__shared(object), &shared, (shared + OURO_S_ONE) | OURO_S_QUEUED, memory_order_acq_rel,
+                                                  memory_order_acquire));
+  if (!put(ouro__load_relaxed(&ouro__threads[owner]), object)) {
+    ask_no_more(object);
     return;
   }
+  atomic_store(&ouro__queues_left, 1);
+  OURO__TELL(ouro__at.limit, INT32_MIN);
+}
+
+/* One more in `shared`. false: it is merged, and what was added there means nothing. */
+static inline bool add_shared(ouro_object *object, unsigned owner) {
+  uint32_t before = atomic_fetch_add_explicit(ouro__shared(object), OURO_S_ONE, memory_order_acquire);
+  if (OURO_UNLIKELY(before & OURO_S_CONFINED)) ouro__fatal_object(OURO_FATAL_WRONG_THREAD, object);
+  if (OURO_UNLIKELY(before & OURO_S_MERGED)) return false;
+  if (OURO_UNLIKELY(ouro__shared_count(before) > MANY)) ask_to_merge(object, owner);
+  return true;
 }
 
 static void incref_shared(ouro_object *object, unsigned owner) {
-  uint32_t before = ouro__add_relaxed(ouro__shared(object), OURO_S_ONE);
-  if (OURO_UNLIKELY(before & OURO_S_CONFINED)) ouro__fatal_object(OURO_FATAL_WRONG_THREAD, object);
-  if (OURO_UNLIKELY(before & OURO_S_MERGED)) {
-    incref_merged(object); /* what was added to `shared` means nothing there */
-  } else if (OURO_UNLIKELY(ouro__shared_count(before) > MANY)) {
-    ask_to_merge(object, owner);
-  }
+  if (OURO_UNLIKELY(!add_shared(object, owner))) incref_merged(object);
 }
 
 /* Is the caller's reference, which the owner has counted, the only one? Then nobody else can come by the object, not its owner either, and it is the
@@ -302,7 +318,7 @@ static void decref_shared(ouro_object *object, unsigned owner) {
     ouro__release_ref(object);
     return;
   }
-  uint32_t shared = ouro__load_relaxed(ouro__shared(object));
+  uint32_t shared = ouro__load_acquire(ouro__shared(object));
   for (;;) {
     if (shared & OURO_S_MERGED) {
       decref_merged(object);
@@ -310,11 +326,11 @@ static void decref_shared(ouro_object *object, unsigned owner) {
     }
     bool give = ouro__shared_count(shared) <= 0 && !(shared & OURO_S_QUEUED);
     uint32_t then = give ? shared | OURO_S_QUEUED : shared - OURO_S_ONE;
-    if (!atomic_compare_exchange_weak_explicit(ouro__shared(object), &shared, then, memory_order_acq_rel, memory_order_relaxed)) continue;
+    if (!atomic_compare_exchange_weak_explicit(ouro__shared(object), &shared, then, memory_order_acq_rel, memory_order_acquire)) continue;
     if (give) {
       hand_over(object, owner);
     } else if (OURO_UNLIKELY(ouro__shared_count(then) < -TOO_MANY)) {
-      become_immortal(object);
+      ouro__change_owner(object, OURO__IMMORTAL);
     }
     return;
   }
@@ -419,9 +435,7 @@ bool ouro__try_watched(ouro_object *object) {
     ouro_incref(object);
     return true;
   }
-  uint32_t before = ouro__add_relaxed(ouro__shared(object), OURO_S_ONE);
-  if (OURO_UNLIKELY(before & OURO_S_CONFINED)) ouro__fatal_object(OURO_FATAL_WRONG_THREAD, object);
-  return !(before & OURO_S_MERGED) || incref_merged_unless_zero(object);
+  return add_shared(object, owner) || incref_merged_unless_zero(object);
 }
 
 bool ouro_try_incref(void *object) {

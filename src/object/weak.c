@@ -6,7 +6,7 @@
  * I-WEAK-1  the table has an entry for an object just where its header says OURO_WEAK, and its list is not empty
  * I-WEAK-2  a weak reference with a referent is in that object's list; a dead one is in none
  * I-WEAK-3  only the first of a list may be a shared one
- * I-WEAK-4  a weak reference whose `owner` is not 0: its referent is owned by that thread
+ * I-WEAK-4  a weak reference whose `owner` is not 0: its referent is owned by that thread, or immortal
  *
  * There are STRIPES tables, each with a lock, and an object's address tells which is its own. Under the lock of the referent's stripe: its list, what
  * its weak references say of it, whether it dies, and whether a weak reference of its list dies. So who finds an object by a weak reference, or a
@@ -368,12 +368,13 @@ static ouro_ref get_slowly(ouro_weak *weak) {
   return got ? object : NULL;
 }
 
-/* I-WEAK-4: nobody else can free it. A count of zero, or another owner: this thread is just doing so. */
+/* I-WEAK-4: nobody else can free it. A count of zero: this thread is just doing so. */
 ouro_ref ouro_weak_get(ouro_weak *weak) {
   uint32_t id = ouro__at.id;
   if (OURO_UNLIKELY(ouro__load_relaxed(&weak->owner) != id)) return get_slowly(weak);
   ouro_object *object = referent_of(weak);
-  if (OURO_UNLIKELY(!object || ouro__owner_of(object) != id)) return NULL;
+  if (OURO_UNLIKELY(!object)) return NULL;
+  if (OURO_UNLIKELY(ouro__owner_of(object) != id)) return get_slowly(weak); /* it is dying, or has become immortal */
   uint32_t count = OURO__SEE(object->ouro__count);
   if (OURO_UNLIKELY(count - 1 >= UINT32_MAX - 1)) return count ? ouro_newref(object) : NULL;
   OURO__SET(object->ouro__count, count + 1);
@@ -514,7 +515,7 @@ static const char *check_list(const entry *it) {
     unsigned owner = ouro__load_relaxed(&weak->owner);
     if (referent_of(weak) != it->object || weak->prev != before) return "I-WEAK-2: a weak reference in another object's list";
     if (before && is_shared(weak)) return "I-WEAK-3: two shared weak references";
-    if (owner && owner != ouro__owner(it->object)) return "I-WEAK-4: a weak reference with another owner than its referent's";
+    if (owner && owner != ouro__owner(it->object) && !ouro_is_immortal(it->object)) return "I-WEAK-4: a weak reference with another owner than its referent's";
   }
   return NULL;
 }

@@ -36,7 +36,7 @@ static _Thread_local bool has_left; /* nothing would call leave() for it once mo
 /* Who holds the registry's lock may be stopping the world: a thread that is IN would wait for one that waits for it. */
 void ouro__registry_enter(void) {
   if (ouro__trylock(&ouro__registry)) return;
-  bool in = ouro__thread_is_in();
+  bool in = ouro__thread_is_in() && !ouro__me->blocking;
   if (in) ouro__go_out(NULL);
   ouro__acquire(&ouro__registry);
   if (in) ouro__come_in();
@@ -92,10 +92,10 @@ static void detach(void) {
   give_record_back(me);
 }
 
-/* The thread ends. Destructors of other keys may still release objects: this one lets them go first, as long as it may. */
-static void leave(void *rounds) {
-  uintptr_t round = (uintptr_t)rounds;
-  if (round < PTHREAD_DESTRUCTOR_ITERATIONS - 1 && pthread_setspecific(leave_key, (void *)(round + 1)) == 0) return;
+/* The thread ends. Destructors of other keys may still use objects: that attaches it anew, and the next round of destructors detaches it. What comes
+ * after the last round is found by who waits for it in vain (world.c). */
+static void leave(void *unused_value) {
+  (void)unused_value;
   has_left = true;
   if (ouro__thread_is_in()) detach();
 }
@@ -166,11 +166,18 @@ static void know_here(ouro__thread *thread) {
   ouro__at.limit = ouro__young_limit_now();
   ouro__at.deferred = thread->deferred;
   ouro__at.deferred_room = thread->deferred_room;
-  /* What attaches after its end is not known to end once more: its storage must not be touched by others. */
+  /* What attaches while it ends may not be known to end once more: its storage must not be touched by others. */
   thread->here = has_left ? NULL : &ouro__at;
   ouro__release(&thread->lock);
   thread->system = (uint64_t)syscall(SYS_gettid);
   ouro__me = thread;
+}
+
+/* Nobody will say that it ends: nobody else may rest on its storage. */
+static void stay_unknown(ouro__thread *thread) {
+  ouro__acquire(&thread->lock);
+  thread->here = NULL;
+  ouro__release(&thread->lock);
 }
 
 int ouro__thread_attach(void) {
@@ -184,7 +191,7 @@ int ouro__thread_attach(void) {
   ouro__release(&ouro__registry);
   if (!thread) return code;
   ouro__come_in();
-  if (!has_left) pthread_setspecific(leave_key, (void *)1);
+  if (pthread_setspecific(leave_key, (void *)1) != 0) stay_unknown(thread);
   ouro__thread_begins();
   errno = saved;
   return OURO_OK;
@@ -198,13 +205,13 @@ size_t ouro_thread_count(void) { return ouro__load_relaxed(&attached); }
 
 void ouro__thread_poke(ouro__thread *thread) {
   ouro__acquire(&thread->lock);
-  if (thread->here) OURO__TELL(thread->here->limit, INT32_MIN);
+  if (thread->here) ouro__lower_limit(thread->here);
   ouro__release(&thread->lock);
 }
 
 static void set_limit_of(ouro__thread *thread, int32_t limit) {
   ouro__acquire(&thread->lock);
-  if (thread->here) OURO__TELL(thread->here->limit, ouro__load_relaxed(&thread->queued) ? INT32_MIN : limit);
+  if (thread->here) ouro__store_release((_Atomic int32_t *)&thread->here->limit, ouro__load_relaxed(&thread->queued) ? INT32_MIN : limit);
   ouro__release(&thread->lock);
 }
 

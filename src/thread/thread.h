@@ -60,6 +60,10 @@ extern _Atomic uint32_t ouro__threads_top;
 int ouro__thread_attach(void);
 static inline bool ouro__thread_is_in(void) { return OURO_LIKELY(ouro__at.id != OURO__NO_THREAD); }
 
+/* Have the thread whose storage that is take the slow way at its next safepoint; record's lock held. Pairs with the exchange of ouro__reset_limit: what
+ * was written before is seen by who looks after that. */
+static inline void ouro__lower_limit(ouro__here *here) { ouro__store_release((_Atomic int32_t *)&here->limit, INT32_MIN); }
+
 /* Have the record's thread, if it has one, take the slow way at its next safepoint. Takes the record's lock. */
 void ouro__thread_poke(ouro__thread *thread);
 

@@ -149,6 +149,7 @@ void ouro__stop_point(const void *arrived) {
 static void go_blocking(ouro__thread *me, const void *arrived) {
   for (;;) {
     if (ouro__load_relaxed(&me->queued) || ouro__load_relaxed(&ouro__queues_left)) ouro__take_released();
+    ouro__sections_suspend();
     me->blocking = 1;
     ouro__go_out(arrived);
     if (!atomic_load(&me->queued)) return; /* what comes from now on, others take; pairs with the look at the state of who puts it there */
@@ -164,7 +165,6 @@ void ouro_blocking_begin(void) {
     me->blocking++;
     return;
   }
-  ouro__sections_suspend();
   go_blocking(me, CALLER);
 }
 

@@ -522,7 +522,7 @@ static int count_and_hold(void *object, void *arg) {
     held[i] = object;
     return 0;
   }
-  ouro_decref(object);
+  ouro_decref(ouro_adopt(object));
   return 1;
 }
 

@@ -13,7 +13,7 @@ HEADERS = ['object.h', 'gc.h', 'weak.h', 'weakmap.h']
 
 FUNCTION = re.compile(r'^(?:OURO_API|static inline)\b[^;{(]*?\b(ouro_[a-z]\w*)\(', re.MULTILINE)
 # Inline ones that only count, and cannot fail: the scenarios need not name them.
-COUNT = {'ouro_xincref', 'ouro_newref', 'ouro_xnewref', 'ouro_steal', 'ouro_is_unique', 'ouro_visit', 'ouro_borrow', 'ouro_adopt'}
+COUNT = {'ouro_xincref', 'ouro_newref', 'ouro_xnewref', 'ouro_steal', 'ouro_is_unique', 'ouro_allow_tries', 'ouro_try_incref', 'ouro_visit', 'ouro_borrow', 'ouro_adopt'}
 
 
 def without_comments(text):

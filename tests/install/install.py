@@ -66,7 +66,7 @@ class Installation:
         expected += ['bin/ouro']
         if shutil.which('scdoc'):
             expected += [f'share/man/man{page[-1]}/{page}' for page in
-                         ('ouro.1', 'ouro.7', 'ouro_gc.3', 'ouro_heap.3', 'ouro_malloc.3', 'ouro_objects.3', 'ouro_trace.3')]
+                         ('ouro.1', 'ouro.7', 'ouro_gc.3', 'ouro_heap.3', 'ouro_malloc.3', 'ouro_objects.3', 'ouro_thread.3', 'ouro_trace.3')]
         missing = [str(path) for path in expected if not (self.prefix / path).exists()]
         if missing:
             raise Failed('not installed: ' + ', '.join(missing))

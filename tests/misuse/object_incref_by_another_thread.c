@@ -2,7 +2,7 @@
  * one thread would come.
  *
  * CONF:   threads:1
- * EXPECT: wrong thread: {address} was counted by a second thread, under OURO_CONF=threads:1 (block of 32 bytes at
+ * EXPECT: wrong thread: {address} was counted by another thread, which a confined type or OURO_CONF=threads:1 forbids (block of 32 bytes at
  *         {block}), type node
  *
  * Linked with: the core static library (ouro_core). Run by run.py. */

@@ -90,6 +90,7 @@ static bool broken(model_fault fault) { return bounds->fault == fault; }
   X(DEC_OWNER, decref, "ouro_decref: load the owner")                                                                  \
   X(DEC_COUNT, decref, "ouro_decref: load count")                                                                      \
   X(DEC_STORE, decref, "ouro_decref: store count - 1")                                                                 \
+  X(DEC_USE, decref, "(what its thread did with the object before)")                                                  \
   X(DEC_SLOW, decref, "ouro__decref_slow: load the owner")                                                             \
   X(SOLE_BOTH, is_sole, "is_sole: load count and shared at once")                                                      \
   X(SOLE_COUNT, is_sole, "is_sole: load count")                                                                        \
@@ -279,7 +280,8 @@ static int8_t count_seen(act *a, const object *o) { return a->t->late == a->f->o
 /* A plain store by who acts for the owner: others may see it later, but before all that it stores from then on. What a loan rests on is seen
  * by its end. */
 static void store_count(act *a, object *o, int count) {
-  if (!bounds->late_stores || (a->f->at == INC_STORE && a->f->owner)) {
+  bool loan = a->f->at == INC_STORE && a->f->owner && !broken(FAULT_LOAN_ENDS_EARLY);
+  if (!bounds->late_stores || loan) {
     o->count = (int8_t)count;
   } else {
     a->t->late = (uint8_t)(a->f->object + 1);
@@ -455,15 +457,17 @@ static bool decref(act *a) {
       if (a->f->count <= 0) wrong(a, "the owner's count falls below zero");
       store_count(a, o, a->f->count - 1);
       o->held--;
-      if (a->f->count > 1) {
+      if (a->f->count > 1 && broken(FAULT_STORE_BEFORE_USE)) {
+        next(a, DEC_USE);
+      } else if (a->f->count > 1) {
         ret(a, 0);
       } else {
         go_on_as(a, is_deep(a) ? PUT_SHARED : NOW_SHARED, 0);
       }
       return true;
+    case DEC_USE: ret(a, 0); return true;
     case DEC_SHARED:
-      a->f->shared = o->shared;
-      a->f->flags = o->flags;
+      read_shared(a, o);
       next(a, o->flags & S_MERGED ? DEC_MERGED : DEC_CAS);
       return true;
     case DEC_CAS: return decref_cas(a, o);
@@ -1658,6 +1662,8 @@ const char *const model_fault_names[MODEL_VARIANTS] = {
     [FAULT_SOLE_SHARED_FIRST] = "whether a reference is the only one: shared is read, then count",
     [FAULT_SOLE_SHARED_TWICE] = "whether a reference is the only one: shared is read, then count, then shared again",
     [FAULT_SOLE_THOUGH_WATCHED] = "the only reference to a watched object makes its thread the owner",
+    [FAULT_STORE_BEFORE_USE] = "the owner's release of a reference is seen before what it did with the object",
+    [FAULT_LOAN_ENDS_EARLY] = "a reference is released by which the owner has taken one, before others see that",
     [FAULT_SOLE_TOO_LATE] = "who releases the only reference becomes the owner after the finalizer has run",
     [FAULT_SOLE_THOUGH_QUEUED] = "whether a reference is the only one: OURO_S_QUEUED is not looked at",
 };

@@ -37,6 +37,8 @@ typedef enum model_fault {
   FAULT_SOLE_SHARED_TWICE,  /* is_sole reads `shared`, then `count`, and then sees that `shared` has not changed */
   FAULT_SOLE_THOUGH_WATCHED, /* is_sole does not look at OURO_S_WATCHED */
   FAULT_SOLE_TOO_LATE,      /* who releases the only reference lets the object begin to die before it is its owner */
+  FAULT_STORE_BEFORE_USE,   /* the owner's release of a reference is no release: others see it before what its thread did with the object */
+  FAULT_LOAN_ENDS_EARLY,    /* by the program: the owner takes a reference by another's, which is released before others see the new count */
   MODEL_FAULTS,
   FAULT_SOLE_THOUGH_QUEUED = MODEL_FAULTS, /* is_sole does not look at OURO_S_QUEUED: no mistake, but one test more than is needed */
   MODEL_VARIANTS

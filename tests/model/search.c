@@ -32,16 +32,19 @@ static uint64_t mix(uint64_t x) {
   return x ^ x >> 32;
 }
 
+/* A sum over the words: they are mixed side by side, and the many that are 0 cost nothing. */
 static void hash_state(const void *state, size_t bytes, uint64_t hash[2]) {
-  uint64_t a = UINT64_C(0x9e3779b97f4a7c15), b = UINT64_C(0xe7037ed1a0b428db), word;
+  uint64_t a = 0, b = 0, key = 0, word;
   for (size_t i = 0; i < bytes; i += 8) {
+    key += UINT64_C(0x9e3779b97f4a7c15);
     memcpy(&word, (const char *)state + i, 8);
-    a = mix(a ^ word);
-    b = (b ^ word) * UINT64_C(0x8ebc6af09c88c6e3);
-    b = (b << 31 | b >> 33) + a;
+    if (!word) continue;
+    word = mix(word ^ key);
+    a += word;
+    b += mix(word + key);
   }
-  hash[0] = a;
-  hash[1] = mix(b) | 1;
+  hash[0] = mix(a + b);
+  hash[1] = b | 1;
 }
 
 static seen *place_of(const table *t, const uint64_t hash[2]) {

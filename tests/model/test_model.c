@@ -12,8 +12,9 @@
 /* ---------------------------------------------------------------- the systems */
 
 enum {
-  ONE, GIVEN, QUEUED_AND_MERGED, FINAL, SLOT, WEAK, WEAK_MADE, WEAK_GIVEN, WEAK_FINAL, DEEP, DEEP_FINAL, SOLE, SOLE_FINAL, WEAK_SOLE, WHOLE, LENT, /* also under sanitizers */
-  TWO_OF_ONE, TWO_OF_TWO, STOPPED, SOLE_LATE, SYSTEMS
+  ONE, GIVEN, QUEUED_AND_MERGED, FINAL, SLOT, WEAK, WEAK_MADE, WEAK_GIVEN, WEAK_SOLE, WEAK_FINAL, DEEP, DEEP_FINAL, SOLE, SOLE_FINAL, SOLE_LATE,
+  /* not under sanitizers: */
+  WHOLE, LENT, TWO_OF_ONE, TWO_OF_TWO, STOPPED, SYSTEMS
 };
 
 static const model_bounds systems[SYSTEMS] = {
@@ -41,6 +42,9 @@ static const model_bounds systems[SYSTEMS] = {
     [WEAK_GIVEN] = {.name = "an object with a weak reference, all references counted by its owner",
                     .owner = {1}, .references = {{0}, {1}, {1}}, .counted_by_owner = true, .watched = {true}, .most = 2,
                     .moves = {1, 1, 1}, .alike = true, .blocks = true, .tries = true, .forgets = true},
+    [WEAK_SOLE] = {.name = "an object with a weak reference, given away by its owner",
+                   .owner = {1}, .references = {{1}, {1}, {0}}, .counted_by_owner = true, .watched = {true}, .most = 2,
+                   .moves = {1, 0, 2}, .tries = true, .forgets = true, .blocks = true},
     [WEAK_FINAL] = {.name = "an object with a weak reference and a finalizer that may keep it",
                     .owner = {1}, .references = {{1}, {1}, {0}}, .watched = {true}, .most = 1, .moves = {0, 1, 2},
                     .blocks = true, .tries = true, .forgets = true, .finalizer = {true}},
@@ -50,6 +54,21 @@ static const model_bounds systems[SYSTEMS] = {
     [DEEP_FINAL] = {.name = "an object that refers to one with a finalizer, which lies too deep",
                     .owner = {1, 2}, .references = {{1, 0}, {0, 0}, {0, 1}}, .finalizer = {false, true}, .most = 1, .moves = {1, 1, 1},
                     .blocks = true, .slot = true, .deep = true},
+    [SOLE] = {.name = "an object, all references counted by its owner, and taken by each other",
+              .owner = {1}, .references = {{1}, {1}, {1}}, .counted_by_owner = true, .most = 2, .moves = {1, 0, 2},
+              .increfs = true, .gives = true, .borrows = true},
+    [SOLE_FINAL] = {.name = "an object that was given away, with a finalizer that may keep it, or give it away",
+                    .owner = {1}, .references = {{0}, {1}, {1}}, .counted_by_owner = true, .most = 1, .moves = {1, 1, 1}, .alike = true,
+                    .gives = true, .blocks = true, .borrows = true, .finalizer = {true}},
+    [SOLE_LATE] = {.name = "an object, all references counted by its owner, whose stores are seen late",
+                   .owner = {1}, .references = {{1}, {1}, {1}}, .counted_by_owner = true, .most = 2, .moves = {2, 0, 1},
+                   .increfs = true, .gives = true, .borrows = true, .late_stores = true},
+    [WHOLE] = {.name = "an object that is given away, and takes another with it",
+               .owner = {1, 1}, .references = {{1, 0}, {1, 0}, {0, 0}}, .counted_by_owner = true, .most = 1, .moves = {1, 1, 1},
+               .gives = true, .blocks = true, .borrows = true, .slot = true},
+    [LENT] = {.name = "an object that one of another thread refers to, and threads take references by that",
+              .owner = {2, 1}, .references = {{1, 0}, {1, 0}, {1, 0}}, .counted_by_owner = true, .most = 1, .moves = {1, 1, 1},
+              .borrows = true, .slot = true},
     [TWO_OF_ONE] = {.name = "two objects of one owner, whose queue others fill",
                     .owner = {1, 1}, .references = {{1, 1}, {1, 0}, {0, 1}}, .counted_by_owner = true, .most = 1, .moves = {1, 1, 1},
                     .blocks = true},
@@ -59,24 +78,6 @@ static const model_bounds systems[SYSTEMS] = {
     [STOPPED] = {.name = "an object while a thread stops the world, or tries to",
                  .owner = {1}, .references = {{1}, {1}, {1}}, .counted_by_owner = true, .most = 1, .moves = {1, 1, 1}, 
                  .blocks = true, .stops = true},
-    [SOLE] = {.name = "an object, all references counted by its owner, and taken by each other",
-              .owner = {1}, .references = {{1}, {1}, {1}}, .counted_by_owner = true, .most = 2, .moves = {1, 0, 2},
-              .increfs = true, .gives = true, .borrows = true},
-    [SOLE_FINAL] = {.name = "an object that was given away, with a finalizer that may keep it, or give it away",
-                    .owner = {1}, .references = {{0}, {1}, {1}}, .counted_by_owner = true, .most = 1, .moves = {1, 1, 1}, .alike = true,
-                    .gives = true, .blocks = true, .borrows = true, .finalizer = {true}},
-    [WEAK_SOLE] = {.name = "an object with a weak reference, given away by its owner",
-                   .owner = {1}, .references = {{1}, {1}, {0}}, .counted_by_owner = true, .watched = {true}, .most = 2,
-                   .moves = {1, 0, 2}, .tries = true, .forgets = true, .blocks = true},
-    [WHOLE] = {.name = "an object that is given away, and takes another with it",
-               .owner = {1, 1}, .references = {{1, 0}, {1, 0}, {0, 0}}, .counted_by_owner = true, .most = 1, .moves = {1, 1, 1},
-               .gives = true, .blocks = true, .borrows = true, .slot = true},
-    [LENT] = {.name = "an object that one of another thread refers to, and threads take references by that",
-              .owner = {2, 1}, .references = {{1, 0}, {1, 0}, {1, 0}}, .counted_by_owner = true, .most = 1, .moves = {1, 1, 1},
-              .borrows = true, .slot = true},
-    [SOLE_LATE] = {.name = "an object, all references counted by its owner, whose stores are seen late",
-                   .owner = {1}, .references = {{1}, {1}, {1}}, .counted_by_owner = true, .most = 2, .moves = {2, 0, 1},
-                   .increfs = true, .gives = true, .borrows = true, .late_stores = true},
 };
 
 /* Where each fault shows. */
@@ -105,6 +106,8 @@ static const int shown_by[MODEL_FAULTS] = {
     [FAULT_SOLE_SHARED_TWICE] = SOLE,
     [FAULT_SOLE_THOUGH_WATCHED] = WEAK_SOLE,
     [FAULT_SOLE_TOO_LATE] = SOLE_FINAL,
+    [FAULT_STORE_BEFORE_USE] = SOLE,
+    [FAULT_LOAN_ENDS_EARLY] = SOLE_LATE,
 };
 
 enum { MOST_STATES = 8000000, MOST_TO_PRINT = 3000000 };
@@ -148,6 +151,16 @@ static void is_found(void **state) {
   assert_null(strstr(result.wrong, "the model:"));
 }
 
+/* It could be left out: an object whose only reference is its queue's is released by nobody else. */
+static void makes_no_difference(void **state) {
+  model_bounds bounds;
+  search_system system;
+  uint64_t states = search_one(QUEUED_AND_MERGED, FAULT_NONE, &bounds, &system).states;
+  search_result result = search_one(QUEUED_AND_MERGED, (model_fault)(uintptr_t)*state, &bounds, &system);
+  assert_null(result.wrong);
+  assert_true(result.complete && result.states == states);
+}
+
 /* The way that is printed leads to what is wrong. */
 static void a_counterexample_can_be_printed(void **state) {
   (void)state;
@@ -177,10 +190,10 @@ static int search_by_hand(int number, int fault) {
 }
 
 /* Under a sanitizer, the largest systems are left out. */
-static bool is_wanted(int number) { return !(TEST_ASAN || TEST_TSAN) || number < TWO_OF_ONE; }
+static bool is_wanted(int number) { return !(TEST_ASAN || TEST_TSAN) || number < WHOLE; }
 
 int main(int argc, char **argv) {
-  struct CMUnitTest tests[SYSTEMS + MODEL_FAULTS];
+  struct CMUnitTest tests[SYSTEMS + MODEL_VARIANTS + 1];
   size_t count = 0;
   if (argc > 1) return search_by_hand(atoi(argv[1]), argc > 2 ? atoi(argv[2]) : 0);
   for (int i = 0; i < SYSTEMS; i++) {
@@ -188,6 +201,9 @@ int main(int argc, char **argv) {
   }
   for (int i = FAULT_NONE + 1; i < MODEL_FAULTS; i++) {
     tests[count++] = (struct CMUnitTest){model_fault_names[i], is_found, NULL, NULL, (void *)(uintptr_t)i};
+  }
+  for (int i = MODEL_FAULTS; i < MODEL_VARIANTS; i++) {
+    tests[count++] = (struct CMUnitTest){model_fault_names[i], makes_no_difference, NULL, NULL, (void *)(uintptr_t)i};
   }
   tests[count++] = (struct CMUnitTest)cmocka_unit_test(a_counterexample_can_be_printed);
   return _cmocka_run_group_tests("the model of counts", tests, count, NULL, NULL);
