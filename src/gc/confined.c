@@ -1,130 +1,134 @@
 /* gc/confined.c - a thread's own collection: of its young confined objects, without stopping any other thread.
  *
  * The test is that of count.c, on a set that no other thread can reach: whoever could would hold a reference, or read it in an object of the set,
- * which a confined type forbids. References to what others own are not followed. Bytes of state are looked at where the header says that the
- * object is this thread's: those of other threads may be just in use by a test of theirs.
+ * which a confined type forbids. References to what others own are not followed. It needs no memory: the set is linked already, so a member's
+ * `next` leads to the next one meanwhile, and `prev` is its mark. All else that has links has none of these marks there:
  *
- * What has a finalizer to run, or can be found by a weak reference, lives on here, and is left to a collection of the next generation.
+ *   ...10  COUNTED: above these two bits, its references less those that were found in members so far
+ *   ...11  REACHED, and perhaps the next one whose references are still to be looked at
  *
- *   1. the list becomes an array; each member's byte becomes 0
- *   2. references between members are counted
- *   3. who has more, and all that can be reached from there, is reached; those wait in a second array
- *   4. reached ones become middle-aged; the references between the others are cut, and these then go as what has no reference goes
+ *   1. the list is taken from the record; members get their counts as marks
+ *   2. of these, references between members are subtracted
+ *   3. who has more is reached, and all that can be reached from there
+ *   4. the reached become middle-aged; the references between the others are cut, and these then go as what has no reference goes
  *
- * Without memory for the arrays nothing happens, and the members are left to a collection that stops the world. */
+ * What has a finalizer to run, or can be found by a weak reference, lives on here, and is left to a collection of the next generation. */
 #include "gc/gc.h"
+
+enum { COUNTED = 2, REACHED = 3, TAG = 3, ONE = 4 };
+
+/* More than all references that there can be: it is reached, whatever is subtracted. */
+#define HELD ((uintptr_t)1 << 40)
 
 typedef struct own {
   ouro_visitor visitor; /* first: the visit function finds the rest by it */
-  ouro__map map;
   uint32_t id;
-  void (*each)(struct own *it, uintptr_t *word, ouro_object *target, uint8_t *state, uintptr_t empty);
+  ouro_object *members;
+  ouro_object *reached; /* still to be looked through: linked by their marks */
+  void (*each)(struct own *it, uintptr_t *word, ouro_object *target, ouro__links *links, uintptr_t empty);
 } own;
 
-/* The byte of a member that is not reached yet; NULL: it is none. */
-static inline uint8_t *member(const own *it, const ouro_object *target) {
-  if (ouro__owner_of(target) != it->id) return NULL;
-  uint8_t *state = ouro__state_in(it->map, target);
-  return state && *state <= OURO_STATE_MANY ? state : NULL;
+/* The links of a member that is not reached yet; NULL: it is none. The flag says that it has links at all. */
+static inline ouro__links *member(const own *it, const ouro_object *target) {
+  if (ouro__owner_of(target) != it->id || !(OURO__SEE(target->ouro__shared) & OURO_S_CONFINED)) return NULL;
+  ouro__links *links = ouro__links_of(target, ouro_type_of(target));
+  return (links->prev & TAG) == COUNTED ? links : NULL;
 }
 
 static void show(ouro_visitor *visitor, uintptr_t *word, void *object, uintptr_t empty) {
   own *it = (own *)(void *)visitor;
-  uint8_t *state = member(it, object);
-  if (state) it->each(it, word, object, state, empty);
+  ouro__links *links = member(it, object);
+  if (links) it->each(it, word, object, links, empty);
 }
 
 /* Call `each` for the references of an object to members: of one run of slots without a detour. */
-OURO_INLINE void each_member(own *it, ouro_object *object, void (*each)(own *, uintptr_t *, ouro_object *, uint8_t *, uintptr_t)) {
+OURO_INLINE void each_member(own *it, ouro_object *object, void (*each)(own *, uintptr_t *, ouro_object *, ouro__links *, uintptr_t)) {
   const ouro_type *type = ouro_type_of(object);
   ouro_object **slot = ouro__slot_at(object, type->ouro__derived.first);
   for (uint32_t i = 0; i < type->ouro__derived.slots; i++) {
-    uint8_t *state = slot[i] ? member(it, slot[i]) : NULL;
-    if (state) each(it, (uintptr_t *)(void *)&slot[i], slot[i], state, 0);
+    ouro__links *links = slot[i] ? member(it, slot[i]) : NULL;
+    if (links) each(it, (uintptr_t *)(void *)&slot[i], slot[i], links, 0);
   }
   if (OURO_LIKELY(!(type->ouro__derived.flags & OURO_D_SCATTERED))) return;
   it->each = each;
   ouro__visit_rest(object, &it->visitor);
 }
 
-static inline void count_one(own *it, uintptr_t *word, ouro_object *target, uint8_t *state, uintptr_t empty) {
-  (void)it;
-  (void)word;
-  (void)target;
-  (void)empty;
-  if (*state < OURO_STATE_MANY) OURO__SET(*state, (uint8_t)(*state + 1));
+/* ---------------------------------------------------------------- 1 and 2 */
+
+static inline uintptr_t count_of(const ouro_object *object, const ouro_type *type) {
+  unsigned traits = type->ouro__derived.flags;
+  bool held = OURO__SEE(object->ouro__shared) != OURO_S_CONFINED || traits & OURO_D_UNCOLLECTABLE;
+  if (traits & OURO_D_FINALIZE) held |= !ouro__has(object, OURO_FINALIZED);
+  return OURO__SEE(object->ouro__count) + (held ? HELD : 0);
 }
 
-static inline void cut(own *it, uintptr_t *word, ouro_object *target, uint8_t *state, uintptr_t empty) {
-  (void)it;
-  (void)target;
-  (void)state;
-  *word = empty;
-}
-
-/* ---------------------------------------------------------------- 1 */
-
-typedef struct marking {
-  own own; /* first */
-  ouro_object **members, **reached;
-  size_t count, at, end; /* members; of the reached ones, those looked through, and all */
-} marking;
-
-/* Room for the list: what has entered it since it was taken last may have left it again. */
-static size_t length_of_list(void) {
-  enum { WORTH_COUNTING = 65536 };
+/* How many there are. What was untracked meanwhile is none. */
+static size_t take_list(own *it) {
   size_t count = 0;
-  if (ouro__me->confined_made <= WORTH_COUNTING) return ouro__me->confined ? ouro__me->confined_made : 0;
-  for (ouro_object *object = ouro__me->confined; object; object = ouro__links_of(object, ouro_type_of(object))->next) count++;
-  return count;
-}
-
-static bool is_member(const own *it, const ouro_object *object) { return ouro__owner(object) == it->id && ouro__has(object, OURO_TRACKED); }
-
-static void take_list(marking *it) {
   ouro_object *object = ouro__me->confined;
   ouro__me->confined = NULL;
-  ouro__me->confined_made = 0;
   while (object) {
-    ouro__links *links = ouro__links_of(object, ouro_type_of(object));
+    const ouro_type *type = ouro_type_of(object);
+    ouro__links *links = ouro__links_of(object, type);
     ouro_object *next = links->next;
-    *links = (ouro__links){NULL, 0};
-    if (is_member(&it->own, object)) {
-      OURO__SET(*ouro__state_in(it->own.map, object), 0);
-      it->members[it->count++] = object;
+    if (OURO_LIKELY(ouro__has(object, OURO_TRACKED))) {
+      *links = (ouro__links){it->members, count_of(object, type) * ONE + COUNTED};
+      it->members = object;
+      count++;
+    } else {
+      *links = (ouro__links){NULL, 0};
     }
     object = next;
   }
+  return count;
 }
 
-/* ---------------------------------------------------------------- 2 and 3 */
-
-static inline void reach(own *own_part, uintptr_t *word, ouro_object *target, uint8_t *state, uintptr_t empty) {
-  marking *it = (marking *)(void *)own_part;
+static inline void subtract(own *it, uintptr_t *word, ouro_object *target, ouro__links *links, uintptr_t empty) {
+  (void)it;
   (void)word;
   (void)empty;
-  OURO__SET(*state, OURO_STATE_REACHED);
-  it->reached[it->end++] = target;
+  if (OURO_UNLIKELY(links->prev < ONE)) ouro__fatal_object(OURO_FATAL_COUNT_TOO_SMALL, target);
+  links->prev -= ONE;
 }
 
-static inline bool is_held(const ouro_object *object, uint8_t inside) {
-  unsigned traits = ouro__traits(object);
-  uint32_t count = OURO__SEE(object->ouro__count);
-  if (OURO__SEE(object->ouro__shared) != OURO_S_CONFINED || inside == OURO_STATE_MANY || traits & OURO_D_UNCOLLECTABLE) return true;
-  if (OURO_UNLIKELY(count < inside)) ouro__fatal_object(OURO_FATAL_COUNT_TOO_SMALL, object);
-  return count > inside || (traits & OURO_D_FINALIZE && !ouro__has(object, OURO_FINALIZED));
+static inline ouro__links *links_of(const ouro_object *object) { return ouro__links_of(object, ouro_type_of(object)); }
+
+static void subtract_all(own *it) {
+  for (ouro_object *object = it->members; object; object = links_of(object)->next) each_member(it, object, subtract);
 }
 
-static void mark(marking *it) {
-  for (size_t i = 0; i < it->count; i++) {
-    uint8_t *state = ouro__state_in(it->own.map, it->members[i]);
-    if (*state > OURO_STATE_MANY || !is_held(it->members[i], *state)) continue;
-    reach(&it->own, NULL, it->members[i], state, 0);
-    while (it->at < it->end) each_member(&it->own, it->reached[it->at++], reach);
+/* ---------------------------------------------------------------- 3 */
+
+static inline void reach(own *it, uintptr_t *word, ouro_object *target, ouro__links *links, uintptr_t empty) {
+  (void)word;
+  (void)empty;
+  links->prev = (uintptr_t)it->reached + REACHED;
+  it->reached = target;
+}
+
+static void mark(own *it) {
+  ouro__links *links;
+  for (ouro_object *object = it->members; object; object = links->next) {
+    links = links_of(object);
+    if (links->prev == COUNTED || (links->prev & TAG) == REACHED) continue;
+    reach(it, NULL, object, links, 0);
+    while (it->reached) {
+      ouro_object *from = it->reached;
+      it->reached = (ouro_object *)(links_of(from)->prev - REACHED);
+      each_member(it, from, reach);
+    }
   }
 }
 
 /* ---------------------------------------------------------------- 4 */
+
+static inline void cut(own *it, uintptr_t *word, ouro_object *target, ouro__links *links, uintptr_t empty) {
+  (void)it;
+  (void)target;
+  (void)links;
+  *word = empty;
+}
 
 /* Cut what it refers to among the garbage. Is nothing left to be done but to free the block? */
 static inline bool cut_all(own *it, ouro_object *object) {
@@ -142,68 +146,68 @@ static inline bool cut_all(own *it, ouro_object *object) {
   return empty;
 }
 
-/* The reached become middle-aged; the others are cut, and move to the beginning. */
-static size_t keep_the_reached(marking *it, bool *simple) {
+/* The reached become middle-aged; the others are cut, and are the members that are left. How many? */
+static size_t keep_the_reached(own *it, bool *simple) {
   size_t garbage = 0;
-  for (size_t i = 0; i < it->count; i++) {
-    ouro_object *object = it->members[i];
-    uint8_t *state = ouro__state_in(it->own.map, object);
-    if (*state != OURO_STATE_REACHED) {
-      it->members[garbage++] = object;
-      *simple &= cut_all(&it->own, object);
-      continue;
+  ouro_object *next, *object = it->members;
+  for (it->members = NULL; object; object = next) {
+    ouro__links *links = links_of(object);
+    next = links->next;
+    if ((links->prev & TAG) == COUNTED) {
+      *simple &= cut_all(it, object);
+      links->next = it->members;
+      it->members = object;
+      garbage++;
+    } else {
+      *links = (ouro__links){NULL, 0};
+      OURO__SET(*ouro__state(object), OURO_STATE_MIDDLE);
+      ouro__list_unit(ouro__unit_number(object), 1);
     }
-    OURO__SET(*state, OURO_STATE_MIDDLE);
-    ouro__list_unit(ouro__unit_number(object), 1);
   }
   return garbage;
 }
 
-static inline void forget_state(own *it, ouro_object *object) { OURO__SET(*ouro__state_in(it->map, object), OURO_STATE_UNTRACKED); }
-
 /* Nothing runs. */
-static void free_simply(marking *it, size_t garbage) {
-  for (size_t i = 0; i < garbage; i++) {
-    ouro_object *object = it->members[i];
-    forget_state(&it->own, object);
+static void free_simply(own *it) {
+  for (ouro_object *next, *object = it->members; object; object = next) {
+    const ouro_type *type = ouro_type_of(object);
+    next = ouro__links_of(object, type)->next;
     ouro__set_owner(object, OURO__NOBODY);
-    ouro__object_free_any(object);
+    if (OURO_LIKELY(type->ouro__derived.distance != 0)) {
+      ouro__object_free(type->ouro__derived.distance, object);
+    } else {
+      ouro__object_free_any(object);
+    }
   }
 }
 
-/* Anything may run: so all are out of sight before the first one goes. */
-static void free_with_all(marking *it, size_t garbage) {
-  for (size_t i = 0; i < garbage; i++) {
-    ouro_object *object = it->members[i];
-    forget_state(&it->own, object);
+/* Anything may run: so all are out of sight before the first one goes, and in no list that they would leave then. */
+static void free_with_all(own *it) {
+  for (ouro_object *object = it->members; object; object = links_of(object)->next) {
+    links_of(object)->prev = 0;
     OURO__SET(object->ouro__word, OURO__SEE(object->ouro__word) & ~(uint64_t)OURO_TRACKED);
   }
   ouro__me->keep++;
-  for (size_t i = 0; i < garbage; i++) {
-    OURO__SET(it->members[i]->ouro__count, 0);
-    ouro__dealloc(it->members[i]);
+  for (ouro_object *next, *object = it->members; object; object = next) {
+    next = links_of(object)->next;
+    OURO__SET(object->ouro__count, 0);
+    ouro__dealloc(object);
   }
   ouro__me->keep--;
 }
 
 bool ouro__collect_confined(ouro_gc_info *info) {
-  marking it = {.own = {.visitor = {show}, .map = ouro__map_now(), .id = ouro__at.id}};
-  size_t room = length_of_list();
-  it.members = room ? ouro_malloc(room * 2 * sizeof *it.members) : NULL;
-  if (!it.members) return false;
-  it.reached = it.members + room;
-  take_list(&it);
-  for (size_t i = 0; i < it.count; i++) each_member(&it.own, it.members[i], count_one);
-  mark(&it);
+  own it = {.visitor = {show}, .id = ouro__at.id};
   bool simple = true;
-  size_t garbage = keep_the_reached(&it, &simple);
+  info->candidates = take_list(&it);
+  if (!info->candidates) return false;
+  subtract_all(&it);
+  mark(&it);
+  info->collected = keep_the_reached(&it, &simple);
   if (simple) {
-    free_simply(&it, garbage);
+    free_simply(&it);
   } else {
-    free_with_all(&it, garbage);
+    free_with_all(&it);
   }
-  ouro_free(it.members);
-  info->candidates = it.count;
-  info->collected = garbage;
   return true;
 }

@@ -46,6 +46,10 @@ void ouro__gc_end(int generation, ptrdiff_t found) {
   let_go();
 }
 
+void ouro__collector_left(void) {
+  if (ouro__gc_is_mine()) ouro__gc_end(0, OURO_EBUSY);
+}
+
 bool ouro__gc_found_since(uint64_t number, int generation, ptrdiff_t *found) {
   ouro__acquire(&ouro__gc.lock);
   bool since = turn.ended[generation].begun > number;

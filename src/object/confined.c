@@ -41,9 +41,22 @@ void ouro__confined_join(ouro_object *object) {
   if (leave(object) && ouro__has(object, OURO_TRACKED)) be_young(object);
 }
 
+/* Forwards only: in a child of fork, a thread that did not come may have been in the middle of putting one at the beginning. */
+static void join_list(ouro_object *object) {
+  while (object) {
+    ouro__links *own = links_of(object);
+    ouro_object *next = own->next;
+    *own = (ouro__links){NULL, 0};
+    if (ouro__has(object, OURO_TRACKED)) be_young(object);
+    object = next;
+  }
+}
+
 void ouro__confined_join_all(void) {
   for (uint32_t i = 1; i <= ouro__load_relaxed(&ouro__threads_top); i++) {
     ouro__thread *thread = ouro__load_relaxed(&ouro__threads[i]);
-    while (thread->confined) ouro__confined_join(thread->confined);
+    ouro_object *first = thread->confined;
+    thread->confined = NULL;
+    join_list(first);
   }
 }

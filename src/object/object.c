@@ -24,6 +24,7 @@ void ouro__must_attach(const void *object) {
 void ouro__thread_begins(void) { ouro__collector_start(); }
 
 void ouro__thread_ends(void) {
+  ouro__collector_left();
   ouro__take_released();
   ouro__deferred_ends();
 }

@@ -215,6 +215,9 @@ static inline void ouro__list_unit(size_t unit, unsigned list) {
 /* The collector's (gc/collect.c): objects begin to be. Called for each thread that attaches. */
 void ouro__collector_start(void);
 
+/* The thread ends: if it collects, it was in a function of the program's, and others go on where it left. */
+void ouro__collector_left(void);
+
 /* Condemned objects are being taken apart: nobody may see them any more, not even a walk. */
 extern _Atomic bool ouro__sweeping;
 

@@ -515,7 +515,8 @@ static const char *check_list(const entry *it) {
     unsigned owner = ouro__load_relaxed(&weak->owner);
     if (referent_of(weak) != it->object || weak->prev != before) return "I-WEAK-2: a weak reference in another object's list";
     if (before && is_shared(weak)) return "I-WEAK-3: two shared weak references";
-    if (owner && owner != ouro__owner(it->object) && !ouro_is_immortal(it->object)) return "I-WEAK-4: a weak reference with another owner than its referent's";
+    bool moved = owner && owner != ouro__owner(it->object);
+    if (moved && ouro__is_live(it->object) && !ouro_is_immortal(it->object)) return "I-WEAK-4: a weak reference with another owner than its referent's";
   }
   return NULL;
 }

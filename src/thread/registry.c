@@ -79,8 +79,11 @@ static void give_record_back(ouro__thread *me) {
 /* What others release for it while it goes is taken as well, as long as it is there to do so. */
 static void detach(void) {
   ouro__thread *me = ouro__me;
+  while (ouro__world_is_mine()) ouro__world_start(); /* it ends inside a function that it had called there */
   if (me->blocking) ouro__come_in();
-  me->blocking = 0;
+  me->blocking = me->keep = 0;
+  me->section = NULL;
+  ouro__at.depth = 0;
   do {
     ouro__thread_ends();
     ouro_thread_flush(); /* a thread that is not attached has no blocks for objects in its cache: see ouro_new */

@@ -5,6 +5,9 @@
  * under a lock, it does what the lock guards in one. Frames that are left, and fields that mean nothing any more, are zero: fewer
  * states.
  *
+ * Where stores are LATE, what a thread stores plainly to `count` lies in the thread first, which alone sees it there. By a step of its own
+ * others see it too, at any time before the thread's next store, locked or plain.
+ *
  * Beside the header, an object has GHOSTS, which no step looks at: how many references there truly are, and whether its block is back in
  * the heap. What must not be is found by them. */
 #include "protocol.h"
@@ -31,7 +34,7 @@ typedef struct object {
   int8_t held;         /* ghost: references that there are */
   uint8_t freed;       /* ghost */
   uint8_t gone;        /* ghost: a weak reference was found dead */
-  uint8_t lent[MODEL_THREADS + 1]; /* ghost: how many others are just taking a reference by one that a thread holds; the last: that the slot holds */
+  uint8_t lent[MODEL_THREADS + 1]; /* ghost: how many of each thread's references, and of the slot's, others just take one by */
 } object;
 
 typedef struct frame {
@@ -67,7 +70,6 @@ typedef struct state {
   uint8_t pad[6];
 } state;
 
-
 _Static_assert(sizeof(state) % 8 == 0 && sizeof(state) <= SEARCH_STATE_MOST, "the search has room for a state");
 
 static const model_bounds *bounds; /* of the system that is searched */
@@ -90,7 +92,7 @@ static bool broken(model_fault fault) { return bounds->fault == fault; }
   X(DEC_OWNER, decref, "ouro_decref: load the owner")                                                                  \
   X(DEC_COUNT, decref, "ouro_decref: load count")                                                                      \
   X(DEC_STORE, decref, "ouro_decref: store count - 1")                                                                 \
-  X(DEC_USE, decref, "(what its thread did with the object before)")                                                  \
+  X(DEC_USE, decref, "(what its thread did with the object before)")                                                   \
   X(DEC_SLOW, decref, "ouro__decref_slow: load the owner")                                                             \
   X(SOLE_BOTH, is_sole, "is_sole: load count and shared at once")                                                      \
   X(SOLE_COUNT, is_sole, "is_sole: load count")                                                                        \
@@ -139,15 +141,15 @@ static bool broken(model_fault fault) { return bounds->fault == fault; }
   X(LAST_SHARED, was_last, "ouro__was_last: load shared")                                                              \
   X(LAST_WATCH, was_last, "ouro__watch_begin")                                                                         \
   X(LAST_LOOK, was_last, "was_last_of_watched: load shared")                                                           \
-  X(LAST_COUNT, was_last, "was_last_of_watched: store count = 1")                                     \
+  X(LAST_COUNT, was_last, "was_last_of_watched: store count = 1")                                                      \
   X(LAST_DYING, was_last, "was_last_of_watched: OURO_S_DYING off; ouro__watch_end")                                    \
   X(LAST_DEAD, was_last, "ouro__change_owner: NOBODY; ouro__watch_end")                                                \
   X(LAST_ONE, was_last, "ouro__was_last: store count = 1")                                                             \
   X(LAST_MERGED_THEN, was_last, "")                                                                                    \
   X(MERGED_SHARED, dealloc_merged, "ouro__dealloc_merged: load shared")                                                \
   X(MERGED_WATCH, dealloc_merged, "ouro__watch_begin")                                                                 \
-  X(MERGED_STORE, dealloc_merged, "begin_to_die: store the flags of shared, DYING if watched")                                   \
-  X(MERGED_MINE, dealloc_merged, "begin_to_die: ouro__change_owner: this thread")                                   \
+  X(MERGED_STORE, dealloc_merged, "begin_to_die: store the flags of shared, DYING if watched")                         \
+  X(MERGED_MINE, dealloc_merged, "begin_to_die: ouro__change_owner: this thread")                                      \
   X(NOW_SHARED, dealloc, "now: load shared")                                                                           \
   X(DIES_SHARED, dealloc, "dies: load shared")                                                                         \
   X(DIES_ONE, dealloc, "dies: store count = 1")                                                                        \
@@ -196,7 +198,7 @@ static bool broken(model_fault fault) { return bounds->fault == fault; }
   X(BLOCK_IN, blocking, "ouro__come_in: CAS OUT to IN")                                                                \
   X(COME_IN, come_in, "ouro__come_in: CAS OUT to IN")                                                                  \
   X(STOP_TAKE, stop, "ouro__world_stop: ouro__thread_take: CAS OUT to HELD, or give up")                               \
-  X(START_LET_GO, stop, "let_all_go: ouro__thread_let_go: exchange the state")                                  \
+  X(START_LET_GO, stop, "let_all_go: ouro__thread_let_go: exchange the state")                                         \
   X(START_LOOK, stop, "let_all_go: load queued")                                                                       \
   X(START_LEFT, stop, "let_all_go: store ouro__queues_left, and lower its own limit")
 
@@ -277,8 +279,8 @@ static unsigned first_of(unsigned batch) { return batch & 1 ? 0 : 1; }
 /* What `count` is to who has stored it. */
 static int8_t count_seen(act *a, const object *o) { return a->t->late == a->f->object + 1u ? a->t->late_count : o->count; }
 
-/* A plain store by who acts for the owner: others may see it later, but before all that it stores from then on. What a loan rests on is seen
- * by its end. */
+/* A plain store by who acts for the owner: others may see it later, but before all that it stores from then on; so, where a reference is
+ * taken by another thread's, before the program lets that go. */
 static void store_count(act *a, object *o, int count) {
   bool loan = a->f->at == INC_STORE && a->f->owner && !broken(FAULT_LOAN_ENDS_EARLY);
   if (!bounds->late_stores || loan) {
@@ -385,7 +387,8 @@ static void decide_sole(act *a) {
 }
 
 static unsigned first_of_sole(void) {
-  return broken(FAULT_SOLE_COUNT_FIRST) ? SOLE_COUNT : broken(FAULT_SOLE_SHARED_FIRST) || broken(FAULT_SOLE_SHARED_TWICE) ? SOLE_SHARED : SOLE_BOTH;
+  if (broken(FAULT_SOLE_COUNT_FIRST)) return SOLE_COUNT;
+  return broken(FAULT_SOLE_SHARED_FIRST) || broken(FAULT_SOLE_SHARED_TWICE) ? SOLE_SHARED : SOLE_BOTH;
 }
 
 static void read_shared(act *a, const object *o) {

@@ -37,8 +37,8 @@ typedef enum model_fault {
   FAULT_SOLE_SHARED_TWICE,  /* is_sole reads `shared`, then `count`, and then sees that `shared` has not changed */
   FAULT_SOLE_THOUGH_WATCHED, /* is_sole does not look at OURO_S_WATCHED */
   FAULT_SOLE_TOO_LATE,      /* who releases the only reference lets the object begin to die before it is its owner */
-  FAULT_STORE_BEFORE_USE,   /* the owner's release of a reference is no release: others see it before what its thread did with the object */
-  FAULT_LOAN_ENDS_EARLY,    /* by the program: the owner takes a reference by another's, which is released before others see the new count */
+  FAULT_STORE_BEFORE_USE,   /* the owner's release of a reference is seen before what its thread did with the object */
+  FAULT_LOAN_ENDS_EARLY,    /* the program's: a reference is released by which the owner has taken one, before others see that */
   MODEL_FAULTS,
   FAULT_SOLE_THOUGH_QUEUED = MODEL_FAULTS, /* is_sole does not look at OURO_S_QUEUED: no mistake, but one test more than is needed */
   MODEL_VARIANTS
@@ -55,14 +55,14 @@ typedef struct model_bounds {
   unsigned most;                               /* that a thread holds of one object at a time */
   unsigned moves[MODEL_THREADS];               /* of the next, by each thread, in all */
   bool increfs, gives, blocks;                 /* take one more; give one to another thread; go out */
-  bool borrows;                                /* take one more by a reference of another thread, or of the slot; take out what the slot holds */
+  bool borrows;                                /* take one more by another thread's, or by the slot's; take out the slot's */
   bool refers, tries, forgets;                 /* make a weak reference; take one by it; release it */
   bool stops;                                  /* stop the world, and let it go on */
   bool finalizer[MODEL_OBJECTS];               /* the object has one, which may keep it alive */
   bool slot;                                   /* the first object refers to the second */
   bool deep;                                   /* deallocations within another wait for its end */
   bool watched[MODEL_OBJECTS];
-  bool late_stores;                            /* what the owner stores to `count`, others see later, as on x86-64 */
+  bool late_stores;                            /* what an owner stores to `count`, others may see later, as on x86-64 */
   bool alike;                                  /* threads 2 and 3 begin alike: states that differ in their names alone are one */
 } model_bounds;
 

@@ -12,8 +12,8 @@
 /* ---------------------------------------------------------------- the systems */
 
 enum {
-  ONE, GIVEN, QUEUED_AND_MERGED, FINAL, SLOT, WEAK, WEAK_MADE, WEAK_GIVEN, WEAK_SOLE, WEAK_FINAL, DEEP, DEEP_FINAL, SOLE, SOLE_FINAL, SOLE_LATE,
-  /* not under sanitizers: */
+  ONE, GIVEN, QUEUED_AND_MERGED, FINAL, SLOT, WEAK, WEAK_MADE, WEAK_GIVEN, WEAK_SOLE, WEAK_FINAL, DEEP, DEEP_FINAL, SOLE, SOLE_FINAL,
+  SOLE_LATE, /* also under sanitizers */
   WHOLE, LENT, TWO_OF_ONE, TWO_OF_TWO, STOPPED, SYSTEMS
 };
 
@@ -65,7 +65,7 @@ static const model_bounds systems[SYSTEMS] = {
                    .increfs = true, .gives = true, .borrows = true, .late_stores = true},
     [WHOLE] = {.name = "an object that is given away, and takes another with it",
                .owner = {1, 1}, .references = {{1, 0}, {1, 0}, {0, 0}}, .counted_by_owner = true, .most = 1, .moves = {1, 1, 1},
-               .gives = true, .blocks = true, .borrows = true, .slot = true},
+               .gives = true, .blocks = true, .borrows = true, .slot = true, .late_stores = true},
     [LENT] = {.name = "an object that one of another thread refers to, and threads take references by that",
               .owner = {2, 1}, .references = {{1, 0}, {1, 0}, {1, 0}}, .counted_by_owner = true, .most = 1, .moves = {1, 1, 1},
               .borrows = true, .slot = true},
@@ -76,7 +76,7 @@ static const model_bounds systems[SYSTEMS] = {
                     .owner = {1, 2}, .references = {{1, 1}, {1, 1}, {0, 0}}, .counted_by_owner = true, .most = 1, .moves = {1, 1, 0},
                     .gives = true, .blocks = true},
     [STOPPED] = {.name = "an object while a thread stops the world, or tries to",
-                 .owner = {1}, .references = {{1}, {1}, {1}}, .counted_by_owner = true, .most = 1, .moves = {1, 1, 1}, 
+                 .owner = {1}, .references = {{1}, {1}, {1}}, .counted_by_owner = true, .most = 1, .moves = {1, 1, 1},
                  .blocks = true, .stops = true},
 };
 

@@ -214,6 +214,7 @@ static void start_threads_of_its_own(void) {
   ouro_blocking_end();
 }
 
+/* Not even within fork. */
 static void start_no_background_thread(void) {
   ouro_options options = {.struct_size = sizeof options};
   TEST_CHECK(ouro_options_get(&options) == OURO_OK);
@@ -223,6 +224,9 @@ static void start_no_background_thread(void) {
 
 /* Of the last fork of this thread. */
 static _Thread_local uint64_t given_up_before_it;
+
+/* Does this thread fork between ouro_blocking_begin and its end? Then the child is OUT as well, and comes in first. */
+static _Thread_local bool forks_out;
 
 /* Where fork went on without a thread that did not come in time, what that one was doing to an object is half done. */
 static void check_what_it_inherited(void) {
@@ -234,8 +238,8 @@ static void check_what_it_inherited(void) {
 static void live_as_a_child(uint64_t seed) {
   test_rng rng = {seed};
   alarm(60);
-  if (TEST_TSAN) {
-    start_no_background_thread();
+  if (forks_out) {
+    ouro_blocking_end();
   }
   check_what_it_inherited();
   TEST_CHECK(ouro_thread_count() <= 1); /* it is alone */
@@ -367,9 +371,11 @@ static void a_thread_forks_inside_sections_or_while_it_is_out(void **state) {
       ouro_section_begin2(&section, mine, account);
     } else {
       ouro_blocking_begin();
+      forks_out = true;
     }
     fork_once(i);
     if (i % 3 == 2) {
+      forks_out = false;
       ouro_blocking_end();
     } else {
       ouro_section_end(&section);
@@ -405,9 +411,6 @@ static void a_child_may_fork_again(void **state) {
     pid_t child = fork();
     if (child == 0) {
       alarm(60);
-      if (TEST_TSAN) {
-        start_no_background_thread();
-      }
       use_all(&(test_rng){i});
       fork_once(i);
       live_as_a_child(i + 1);
@@ -467,6 +470,9 @@ static void vfork_and_posix_spawn_go_as_ever(void **state) {
 
 int main(int argc, char **argv) {
   things_are_stopped_for_a_short_time = true;
+  if (TEST_TSAN) {
+    start_no_background_thread();
+  }
   cmocka_set_test_filter(argc > 1 ? argv[1] : NULL); /* by hand: one case */
   const struct CMUnitTest tests[] = {
       THING_TEST(vfork_and_posix_spawn_go_as_ever),
