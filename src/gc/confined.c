@@ -196,6 +196,12 @@ static void free_with_all(own *it) {
   ouro__me->keep--;
 }
 
+/* Before anything runs: a release may come to a safepoint, at which no collection is due any more. */
+static void count_no_more(size_t count) {
+  int32_t made = OURO__SEE(ouro__at.made);
+  OURO__SET(ouro__at.made, made > 0 && (size_t)made > count ? made - (int32_t)count : 0);
+}
+
 bool ouro__collect_confined(ouro_gc_info *info) {
   own it = {.visitor = {show}, .id = ouro__at.id};
   bool simple = true;
@@ -204,6 +210,7 @@ bool ouro__collect_confined(ouro_gc_info *info) {
   subtract_all(&it);
   mark(&it);
   info->collected = keep_the_reached(&it, &simple);
+  count_no_more(info->candidates);
   if (simple) {
     free_simply(&it);
   } else {

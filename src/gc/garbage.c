@@ -27,7 +27,9 @@ static void set_stage(ouro__stage stage) { ouro__store_relaxed(&ouro__garbage.st
 
 enum { NOTICED = OURO_D_FINALIZE | OURO_D_RELEASE | OURO_D_RUNTIME | OURO_D_UNCOLLECTABLE };
 
+/* What is confined to one thread is so no longer: finalizers run on this one. */
 static void survey(ouro_object *object, uint8_t *state, void *arg) {
+  if (OURO_UNLIKELY(object->ouro__shared & OURO_S_CONFINED)) ouro__disown(object);
   disposal *it = arg;
   unsigned traits = ouro__traits(object);
   bool found = ouro__has(object, OURO_WEAK) || object->ouro__shared & OURO_S_WATCHED;

@@ -290,7 +290,7 @@ static void ask_to_merge(ouro_object *object, unsigned owner) {
 /* One more in `shared`. false: it is merged, and what was added there means nothing. */
 static inline bool add_shared(ouro_object *object, unsigned owner) {
   uint32_t before = atomic_fetch_add_explicit(ouro__shared(object), OURO_S_ONE, memory_order_acquire);
-  if (OURO_UNLIKELY(before & OURO_S_CONFINED)) ouro__fatal_object(OURO_FATAL_WRONG_THREAD, object);
+  if (OURO_UNLIKELY(before & OURO_S_CONFINED) && !ouro__world_is_mine()) ouro__fatal_object(OURO_FATAL_WRONG_THREAD, object);
   if (OURO_UNLIKELY(before & OURO_S_MERGED)) return false;
   if (OURO_UNLIKELY(ouro__shared_count(before) > MANY)) ask_to_merge(object, owner);
   return true;

@@ -131,9 +131,10 @@ static bool broken(model_fault fault) { return bounds->fault == fault; }
   X(ALONE_SHARED, settle, "settle: store shared = 0")                                                                  \
   X(ALONE_LOAD, settle, "ouro__set_owner: load the word")                                                              \
   X(ALONE_STORE, settle, "ouro__set_owner: store the word, the owner this thread")                                     \
+  X(MERGE_LOOK, merge, "ouro__disown: load shared")                                                                    \
+  X(MERGE_DISOWN, merge, "ouro__weak_disown: under the watch")                                                         \
   X(MERGE_COUNT, merge, "ouro__merge: load count")                                                                     \
   X(MERGE_SHARED, merge, "ouro__merge: load shared")                                                                   \
-  X(MERGE_DISOWN, merge, "ouro__weak_disown: under the watch")                                                         \
   X(MERGE_WORD, merge, "ouro__change_owner: MERGED")                                                                   \
   X(MERGE_STORE, merge, "ouro__merge: store count")                                                                    \
   X(MERGE_CAS, merge, "ouro__merge: CAS shared: OURO_S_MERGED")                                                        \
@@ -678,7 +679,7 @@ static bool settle(act *a) {
       if (o->count + f->shared == 1 && !(f->flags & WATCHED) && !broken(FAULT_QUEUE_HOLDS_NOTHING)) {
         go_on_as(a, ALONE_COUNT, 0);
       } else {
-        go_on_as(a, MERGE_COUNT, 0);
+        go_on_as(a, MERGE_LOOK, 0);
       }
       return true;
     case ALONE_COUNT:
@@ -728,19 +729,19 @@ static bool merge(act *a) {
   object *o = header(a);
   frame *f = a->f;
   switch (f->at) {
+    case MERGE_LOOK: next(a, o->flags & WATCHED && o->bits & WEAK ? MERGE_DISOWN : MERGE_COUNT); return true;
+    case MERGE_DISOWN:
+      if (o->watch) return false;
+      if (!broken(FAULT_NOT_DISOWNED)) o->memo = 0;
+      next(a, MERGE_COUNT);
+      return true;
     case MERGE_COUNT:
       f->count = count_seen(a, o);
       next(a, MERGE_SHARED);
       return true;
     case MERGE_SHARED:
-      f->shared = o->shared;
-      f->flags = o->flags;
+      read_shared(a, o);
       f->owner = o->owner;
-      next(a, f->flags & WATCHED && o->bits & WEAK ? MERGE_DISOWN : broken(FAULT_WORD_AFTER_CAS) ? MERGE_STORE : MERGE_WORD);
-      return true;
-    case MERGE_DISOWN:
-      if (o->watch) return false;
-      if (!broken(FAULT_NOT_DISOWNED)) o->memo = 0;
       next(a, broken(FAULT_WORD_AFTER_CAS) ? MERGE_STORE : MERGE_WORD);
       return true;
     case MERGE_WORD:
@@ -782,7 +783,7 @@ static bool was_last(act *a) {
         next(a, LAST_WATCH);
       } else if (others_hold(o)) {
         next(a, LAST_MERGED_THEN);
-        call(a, MERGE_COUNT, f->object, 0);
+        call(a, MERGE_LOOK, f->object, 0);
       } else if (f->more) {
         next(a, LAST_ONE);
       } else {
@@ -803,7 +804,7 @@ static bool was_last(act *a) {
       if (!others_hold(o)) return true;
       o->watch = 0;
       next(a, LAST_MERGED_THEN);
-      call(a, MERGE_COUNT, f->object, 0);
+      call(a, MERGE_LOOK, f->object, 0);
       return true;
     case LAST_COUNT:
       o->count = 1;
@@ -1072,8 +1073,7 @@ static bool try_watched(act *a) {
   frame *f = a->f;
   switch (f->at) {
     case TRY_LIVE:
-      if (o->owner != a->me) return try_ends(a, o, false);
-      next(a, TRY_COUNT);
+      next(a, o->owner == a->me ? TRY_COUNT : TRY_WATCH);
       return true;
     case TRY_OWNER:
       if (o->owner == NOBODY) return try_ends(a, o, false);
@@ -1480,6 +1480,7 @@ static bool only_loads(unsigned at) {
     case TAKE_LEFT:
     case TAKE_QUEUED:
     case LAST_SHARED:
+    case MERGE_LOOK:
     case MERGE_COUNT:
     case MERGE_SHARED:
     case NOW_SHARED:

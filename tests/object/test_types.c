@@ -206,10 +206,15 @@ static void flags_that_contradict_are_refused(void **state) {
   (void)state;
   static ouro_type tracked = {.name = "t", .size = 16, .flags = OURO_TYPE_ACYCLIC | OURO_TYPE_TRACKED};
   static ouro_type stuck = {.name = "s", .size = 16, .flags = OURO_TYPE_ACYCLIC | OURO_TYPE_UNCOLLECTABLE};
-  static ouro_type unknown = {.name = "u", .size = 16, .flags = 1u << 5};
+  static ouro_type confined = {.name = "c", .size = 16, .flags = OURO_TYPE_ACYCLIC | OURO_TYPE_CONFINED};
+  static ouro_type confined_base = {.name = "b", .size = 32, .references = OURO_REFERENCES(16), .flags = OURO_TYPE_CONFINED};
+  static ouro_type acyclic = {.name = "a", .size = 32, .base = &confined_base, .flags = OURO_TYPE_ACYCLIC};
+  static ouro_type unknown = {.name = "u", .size = 16, .flags = 1u << 6};
   static ouro_type highest = {.name = "h", .size = 16, .flags = 1u << 31};
   check_all_refused(&tracked, "acyclic, and yet tracked");
   check_all_refused(&stuck, "acyclic, and yet uncollectable");
+  check_all_refused(&confined, "acyclic, and yet confined");
+  check_all_refused(&acyclic, "acyclic, and yet confined");
   check_all_refused(&unknown, "a flag that does not exist");
   check_all_refused(&highest, "a flag that does not exist");
 }
@@ -306,6 +311,63 @@ static ouro_type scattered_type = {
     .references = OURO_REFERENCES(offsetof(scattered, fifth), offsetof(scattered, first), offsetof(scattered, third),
                                   offsetof(scattered, second), offsetof(scattered, fourth)),
 };
+
+static ouro_type confined_type = {.name = "confined", .size = 32, .references = OURO_REFERENCES(16, 24), .flags = OURO_TYPE_CONFINED};
+static ouro_type confined_derived = {.name = "confined derived", .size = 40, .base = &confined_type, .references = OURO_REFERENCES(32)};
+static ouro_type confined_items = {.name = "confined items", .size = sizeof(list), .item_size = sizeof(void *),
+                                   .flags = OURO_TYPE_ITEMS | OURO_TYPE_CONFINED};
+static ouro_type confined_leaf = {.name = "confined leaf", .size = 32, .flags = OURO_TYPE_CONFINED};
+static ouro_type confined_watched = {.name = "confined watched", .size = 32, .flags = OURO_TYPE_CONFINED | OURO_TYPE_TRACKED};
+
+/* Bytes of user memory behind the header are zero, and as many as the type says. */
+static void check_zero_and_drop(void *object, size_t size, size_t bytes) {
+  assert_true(test_all_bytes((char *)object + sizeof(ouro_object), 0, size - sizeof(ouro_object)));
+  assert_int_equal(ouro_object_size(object), bytes);
+  drop(object);
+}
+
+static void a_confined_object_takes_16_bytes_more(void **state) {
+  (void)state;
+  if (test_check_mode()) skip();
+  for (int i = 0; i < 3; i++) { /* the first one takes the slow way */
+    check_zero_and_drop(ouro_borrow(ouro_new(&confined_type)), 32, 48);
+    check_zero_and_drop(ouro_borrow(ouro_new(&confined_derived)), 40, 64);
+    check_zero_and_drop(ouro_borrow(ouro_new(&confined_watched)), 32, 48);
+    check_zero_and_drop(ouro_borrow(ouro_new_extra(&confined_type, 0, 0)), 32, 48);
+    void *items = list_of(&confined_items, 3);
+    assert_int_equal(ouro_object_size(items), 64);
+    drop(items);
+  }
+  void *leaf = ouro_borrow(ouro_new(&confined_leaf));
+  assert_int_equal(ouro_object_size(leaf), 32); /* the collector does not look at it anyway */
+  assert_false(ouro_gc_is_tracked(leaf));
+  drop(leaf);
+}
+
+static void a_confined_object_has_no_extra_bytes(void **state) {
+  (void)state;
+  errno = 0;
+  assert_null(ouro_borrow(ouro_new_extra(&confined_type, 0, 8)));
+  assert_int_equal(errno, EINVAL);
+  errno = 0;
+  assert_null(ouro_borrow(ouro_new_extra(&confined_items, 2, 8)));
+  assert_int_equal(errno, EINVAL);
+  errno = 0;
+  assert_null(ouro_borrow(ouro_new(&confined_items)));
+  assert_int_equal(errno, EINVAL);
+}
+
+static void confined_is_inherited(void **state) {
+  (void)state;
+  struct {
+    ouro_object base;
+    OURO_OWNED(void) slots[3];
+  } *self = ouro_borrow(ouro_new(&confined_derived));
+  ouro_setref(&self->slots[2], self); /* right before its links */
+  OBJECTS_ARE_SOUND();
+  drop(self);
+  assert_int_equal(ouro_gc_collect(0), 1);
+}
 
 static void slots_are_cleared_in_the_order_of_the_list(void **state) {
   (void)state;
@@ -766,6 +828,9 @@ int main(void) {
       OBJECT_TEST(a_new_object_is_all_zero),
       OBJECT_TEST(an_object_knows_its_type),
       OBJECT_TEST(an_object_of_two_references_takes_32_bytes),
+      OBJECT_TEST(a_confined_object_takes_16_bytes_more),
+      OBJECT_TEST(a_confined_object_has_no_extra_bytes),
+      OBJECT_TEST(confined_is_inherited),
       OBJECT_TEST(slots_are_cleared_in_the_order_of_the_list),
       OBJECT_TEST(scattered_slots_are_visited),
       OBJECT_TEST(an_object_goes_in_the_promised_order),

@@ -521,6 +521,47 @@ static void a_finalizer_in_a_collection_brings_back_what_others_made(void **stat
   TEST_CHECK(is_gone());
 }
 
+/* What blocking_begin takes for its thread may run a finalizer that uses sections: the thread's own are let go of all the same. */
+static thing *account, *other_account;
+
+static void use_the_other_account(thing *self) {
+  ouro_section section;
+  ouro_section_begin(&section, other_account);
+  ouro_setref(&other_account->a, self->a);
+  ouro_section_end(&section);
+}
+
+static void use_the_account(void *unused) {
+  ouro_section section;
+  (void)unused;
+  ouro_section_begin(&section, account);
+  ouro_clear(&account->a);
+  ouro_section_end(&section);
+}
+
+static void a_finalizer_with_a_section_keeps_none_of_a_thread_that_goes_out(void **state) {
+  ouro_section section;
+  (void)state;
+  account = thing_new();
+  other_account = thing_new();
+  ouro_section_begin(&section, account);
+  it = thing_of(&final_thing);
+  it->finalizing = use_the_other_account;
+  ouro_incref(it);
+  BY(third, release);
+  drop(it); /* the queue of this thread has the last one */
+  alarm(60);
+  ouro_blocking_begin();
+  TEST_CHECK(atomic_load(&things_finalized) == 1);
+  BY(third, use_the_account);
+  ouro_blocking_end();
+  alarm(0);
+  ouro_section_end(&section);
+  drop(account);
+  drop(other_account);
+  TEST_CHECK(is_gone());
+}
+
 /* ---------------------------------------------------------------- one more, unless it is about to go */
 
 static bool got;
@@ -1020,6 +1061,7 @@ int main(int argc, char **argv) {
       STEPS(a_finalizer_brings_back_what_was_merged),
       STEPS(a_finalizer_brings_back_what_a_gone_thread_owned),
       STEPS(a_finalizer_in_a_collection_brings_back_what_others_made),
+      STEPS(a_finalizer_with_a_section_keeps_none_of_a_thread_that_goes_out),
       STEPS(trying_takes_a_reference_in_every_state),
       THING_TEST(a_cache_never_gives_what_has_gone),
       THING_TEST(either_the_upgrade_gets_it_or_it_is_gone),

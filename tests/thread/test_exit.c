@@ -42,6 +42,35 @@ static void a_thread_may_end_by_pthread_exit(void **state) {
   drop(given);
 }
 
+/* It never returns from a finalizer, which a deallocation or a collection has called: others go on, and collect. */
+static void end_here(thing *self) {
+  (void)self;
+  pthread_exit(NULL);
+}
+
+static void *end_in_a_finalizer(void *arg) {
+  thing *last = thing_of(&final_thing);
+  last->finalizing = end_here;
+  if (arg != NULL) {
+    ouro_setref(&last->a, last);
+  }
+  drop(last);
+  ouro_gc_collect(2);
+  test_failed("the finalizer came back", __FILE__, __LINE__);
+}
+
+static void a_thread_may_end_inside_a_finalizer(void **state) {
+  size_t before = ouro_thread_count();
+  for (int i = 0; i < 4; i++) {
+    in_a_thread(end_in_a_finalizer, i % 2 ? (void *)state : NULL);
+    TEST_CHECK(ouro_thread_count() == before);
+    drop(thing_ring(&plain_thing, 3));
+    TEST_CHECK(ouro_gc_collect(2) >= 3);
+    TEST_CHECK(ouro_gc_verify(NULL, 0) == 0);
+  }
+  atomic_fetch_sub(&things_alive, 2); /* those of deallocations are held by nobody, for ever */
+}
+
 static void a_thread_may_be_cancelled_while_it_is_out(void **state) {
   (void)state;
   pthread_barrier_t barrier;
@@ -283,6 +312,7 @@ int main(int argc, char **argv) {
   }
   const struct CMUnitTest tests[] = {
       THING_TEST(a_thread_may_end_by_pthread_exit),
+      THING_TEST(a_thread_may_end_inside_a_finalizer),
       THING_TEST(a_thread_may_be_cancelled_while_it_is_out),
       THING_TEST(the_destructors_of_a_threads_data_may_use_objects),
       THING_TEST(the_destructors_of_thread_local_variables_may_use_objects),
