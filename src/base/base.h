@@ -91,6 +91,15 @@ static inline void ouro__max_relaxed(_Atomic size_t *peak, size_t value) {
 
 /* ---------------------------------------------------------------- waiting */
 
+/* A moment between two looks at a word that another thread is about to write. */
+static inline void ouro__pause(void) {
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
+  __builtin_ia32_pause();
+#elif defined(__GNUC__) && defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
 /* Sleep until *word != expected, or a wake, or `timeout_ns` passed (0: no limit). May return early. Keeps errno. */
 void ouro__wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns);
 void ouro__wake(_Atomic uint32_t *word, int threads);

@@ -28,19 +28,11 @@ void ouro__wake(_Atomic uint32_t *word, int threads) {
  * holder may not be running, so the spin is short. */
 enum { SPINS = 60 };
 
-static inline void pause_briefly(void) {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
-
 void ouro__lock_slow(ouro__lock *lock) {
   for (int spin = 0; spin < SPINS; spin++) {
     uint32_t expected = 0;
     if (ouro__load_relaxed(&lock->word) == 0 && ouro__cas_acquire(&lock->word, &expected, 1)) return;
-    pause_briefly();
+    ouro__pause();
   }
   while (ouro__exchange_acquire(&lock->word, 2) != 0) ouro__wait(&lock->word, 2, 0);
 }

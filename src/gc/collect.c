@@ -64,7 +64,7 @@ static ouro__verdict find_garbage(int generation) {
   return verdict;
 }
 
-/* false: a thread did not come, and nothing was looked at. */
+/* false: a thread did not come, and nothing was freed. */
 static bool collect(ouro_gc_info *info, uint64_t patience_ns) {
   uint64_t start = ouro__os_now_ns();
   bool stopped = ouro__finish_leftovers(patience_ns) && ouro__world_stop(patience_ns);
@@ -75,6 +75,7 @@ static bool collect(ouro_gc_info *info, uint64_t patience_ns) {
       ouro__outcome outcome = ouro__dispose(&verdict, patience_ns);
       info->collected = outcome.collected;
       info->uncollectable = outcome.uncollectable;
+      stopped = !outcome.given_up;
     } else {
       ouro__world_start();
     }
@@ -101,12 +102,6 @@ ptrdiff_t ouro__collect_generation(int generation, bool was_due, uint64_t patien
   return found;
 }
 
-#if defined(__GNUC__)
-#define CALLER __builtin_return_address(0)
-#else
-#define CALLER NULL
-#endif
-
 ptrdiff_t ouro_gc_collect(int generation) {
   if (generation < 0 || generation >= OURO_GENERATIONS) return OURO_EINVAL;
   uint64_t before = ouro__gc_last_begun();
@@ -115,7 +110,7 @@ ptrdiff_t ouro_gc_collect(int generation) {
   if (ouro__me->blocking) return OURO_EBUSY;
   while (!ouro__gc_begin()) {
     ptrdiff_t found;
-    if (!ouro__gc_wait(CALLER, 0)) return OURO_EBUSY;
+    if (!ouro__gc_wait(OURO_CALLER, 0)) return OURO_EBUSY;
     if (ouro__gc_found_since(before, generation, &found)) return found;
   }
   return ouro__collect_generation(generation, false, 0);

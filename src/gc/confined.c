@@ -41,13 +41,13 @@ static void show(ouro_visitor *visitor, uintptr_t *word, void *object, uintptr_t
   if (links) it->each(it, word, object, links, empty);
 }
 
-/* Call `each` for the references of an object to members: of one run of slots without a detour. */
-OURO_INLINE void each_member(own *it, ouro_object *object, void (*each)(own *, uintptr_t *, ouro_object *, ouro__links *, uintptr_t)) {
-  const ouro_type *type = ouro_type_of(object);
-  ouro_object **slot = ouro__slot_at(object, type->ouro__derived.first);
-  for (uint32_t i = 0; i < type->ouro__derived.slots; i++) {
-    ouro__links *links = slot[i] ? member(it, slot[i]) : NULL;
-    if (links) each(it, (uintptr_t *)(void *)&slot[i], slot[i], links, 0);
+/* Call `each` for the references of an object of that type to members: of one run of slots without a detour. */
+OURO_INLINE void each_member(own *it, ouro_object *object, const ouro_type *type,
+                             void (*each)(own *, uintptr_t *, ouro_object *, ouro__links *, uintptr_t)) {
+  ouro_object **slot = ouro__slot_at(object, type->ouro__derived.first), **end = slot + type->ouro__derived.slots;
+  for (; slot < end; slot++) {
+    ouro__links *links = *slot ? member(it, *slot) : NULL;
+    if (links) each(it, (uintptr_t *)(void *)slot, *slot, links, 0);
   }
   if (OURO_LIKELY(!(type->ouro__derived.flags & OURO_D_SCATTERED))) return;
   it->each = each;
@@ -95,7 +95,11 @@ static inline void subtract(own *it, uintptr_t *word, ouro_object *target, ouro_
 static inline ouro__links *links_of(const ouro_object *object) { return ouro__links_of(object, ouro_type_of(object)); }
 
 static void subtract_all(own *it) {
-  for (ouro_object *object = it->members; object; object = links_of(object)->next) each_member(it, object, subtract);
+  for (ouro_object *object = it->members; object;) {
+    const ouro_type *type = ouro_type_of(object);
+    each_member(it, object, type, subtract);
+    object = ouro__links_of(object, type)->next;
+  }
 }
 
 /* ---------------------------------------------------------------- 3 */
@@ -115,8 +119,9 @@ static void mark(own *it) {
     reach(it, NULL, object, links, 0);
     while (it->reached) {
       ouro_object *from = it->reached;
-      it->reached = (ouro_object *)(links_of(from)->prev - REACHED);
-      each_member(it, from, reach);
+      const ouro_type *type = ouro_type_of(from);
+      it->reached = (ouro_object *)(ouro__links_of(from, type)->prev - REACHED);
+      each_member(it, from, type, reach);
     }
   }
 }
@@ -131,17 +136,16 @@ static inline void cut(own *it, uintptr_t *word, ouro_object *target, ouro__link
 }
 
 /* Cut what it refers to among the garbage. Is nothing left to be done but to free the block? */
-static inline bool cut_all(own *it, ouro_object *object) {
-  const ouro_type *type = ouro_type_of(object);
+static inline bool cut_all(own *it, ouro_object *object, const ouro_type *type) {
   if (type->ouro__derived.flags & OURO_D_COMPLEX || ouro__has(object, OURO_ODD)) {
-    each_member(it, object, cut);
+    each_member(it, object, type, cut);
     return false;
   }
   bool empty = true;
-  ouro_object **slot = ouro__slot_at(object, type->ouro__derived.first);
-  for (uint32_t i = 0; i < type->ouro__derived.slots; i++) {
-    if (slot[i] && member(it, slot[i])) slot[i] = NULL;
-    empty &= slot[i] == NULL;
+  ouro_object **slot = ouro__slot_at(object, type->ouro__derived.first), **end = slot + type->ouro__derived.slots;
+  for (; slot < end; slot++) {
+    if (*slot && member(it, *slot)) *slot = NULL;
+    empty &= *slot == NULL;
   }
   return empty;
 }
@@ -151,10 +155,11 @@ static size_t keep_the_reached(own *it, bool *simple) {
   size_t garbage = 0;
   ouro_object *next, *object = it->members;
   for (it->members = NULL; object; object = next) {
-    ouro__links *links = links_of(object);
+    const ouro_type *type = ouro_type_of(object);
+    ouro__links *links = ouro__links_of(object, type);
     next = links->next;
     if ((links->prev & TAG) == COUNTED) {
-      *simple &= cut_all(it, object);
+      *simple &= cut_all(it, object, type);
       links->next = it->members;
       it->members = object;
       garbage++;

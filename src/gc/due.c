@@ -145,22 +145,16 @@ static void verify_under_stress(void) {
   if (wrong && wrong != SIZE_MAX) ouro__invariant_failed(text);
 }
 
-#if defined(__GNUC__)
-#define CALLER __builtin_return_address(0)
-#else
-#define CALLER NULL
-#endif
-
 void ouro__safepoint_slow(void) {
   if (!ouro__thread_is_in() || ouro__world_is_mine() || ouro__me->blocking) return;
   ouro__reset_limit();
-  ouro__stop_point(CALLER);
+  ouro__stop_point(OURO_CALLER);
   ouro__take_released();
   ouro__later_run();
   if (!ouro__thread_is_in()) return;
   ouro__report_at_safepoint();
   if (OURO__SEE(ouro__at.made) <= OURO__SEE(ouro__at.limit) || shall_wait()) return;
-  if (ouro__gc_is_mine() || collect_own() || !begin_or_wait(CALLER)) return;
+  if (ouro__gc_is_mine() || collect_own() || !begin_or_wait(OURO_CALLER)) return;
   collect_what_is_due();
   verify_under_stress();
 }

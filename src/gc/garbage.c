@@ -244,7 +244,7 @@ static void finish(disposal *it) {
  * reach. */
 static ouro__outcome with_care(disposal *it, size_t condemned, uint64_t patience_ns) {
   const unsigned says = OURO_GC_DEBUG_COLLECTABLE | OURO_GC_DEBUG_UNCOLLECTABLE;
-  ouro__outcome outcome = {0, 0};
+  ouro__outcome outcome = {0, 0, false};
   set_stage(OURO_STAGE_JUDGED);
   outcome.uncollectable = spare_uncollectable(it);
   if (it->weak) each(it, clear_with_callback);
@@ -252,6 +252,7 @@ static ouro__outcome with_care(disposal *it, size_t condemned, uint64_t patience
   if (it->finalizers || it->chain || it->debug & says) {
     if (!let_program_run(it, patience_ns)) {
       outcome.collected = 0;
+      outcome.given_up = true;
       return outcome;
     }
     outcome.collected = ouro__test(OURO_SCOPE_GARBAGE, ouro__garbage.full, OURO_STATE_TRASH, OURO_STATE_TRASH, ouro__garbage.survivors).garbage;
@@ -268,7 +269,7 @@ ouro__outcome ouro__dispose(const ouro__verdict *verdict, uint64_t patience_ns) 
     if (verdict->deferred) each(&it, own);
   }
   ouro__sweep();
-  return (ouro__outcome){verdict->garbage, 0};
+  return (ouro__outcome){verdict->garbage, 0, false};
 }
 
 /* ---------------------------------------------------------------- what was left */

@@ -177,6 +177,7 @@ ouro_object *ouro__next_left(void);
 
 typedef struct ouro__outcome {
   size_t collected, uncollectable;
+  bool given_up; /* the world did not stop again: all survive, and are found another time */
 } ouro__outcome;
 
 /* confined.c: the calling thread's own collection, of its young confined objects. false: there are none. Runs anything. */
@@ -260,6 +261,9 @@ void ouro__learn(const ouro_gc_info *info);
 
 /* report.c: tell the preloaded library, where there is one, that there are objects. And, at a safepoint: a report is waiting for figures. */
 void ouro__report_join(void);
+
+/* In a child of fork. */
+void ouro__report_forked(void);
 void ouro__report_at_safepoint(void);
 
 /* Set the limit at which a safepoint collects. */

@@ -284,6 +284,9 @@ static void write_text(const sink *to) {
   text_stops(to);
 }
 
+/* Another thread may have been busy when this process was forked. */
+void ouro__report_forked(void) { ouro__store_relaxed(&figures.busy, 0); }
+
 /* As ouro__stats_part has it. */
 static void write_part(enum ouro_format format, bool handler, void (*put_text)(void *out, const char *text),
                        void *out) {

@@ -62,14 +62,6 @@ bool ouro__gc_found_since(uint64_t number, int generation, ptrdiff_t *found) {
 
 void ouro__gc_progress(void) { ouro__add_relaxed(&turn.progress, 1); }
 
-static uint64_t usual_patience(void) {
-  size_t length;
-  const char *text = ouro__conf_find("stop_ms", &length);
-  uint64_t ms = 0;
-  for (size_t i = 0; text && i < length && text[i] >= '0' && text[i] <= '9' && ms < 3600000; i++) ms = ms * 10 + (uint64_t)(text[i] - '0');
-  return (ms ? ms : 1000) * 1000000;
-}
-
 /* Does it still run? Then it will wake who waits. */
 static bool is_taken(void) {
   uint32_t state = TAKEN;
@@ -90,7 +82,7 @@ static bool wait_out(uint64_t most) {
 }
 
 bool ouro__gc_wait(const void *arrived, uint64_t patience_ns) {
-  uint64_t most = patience_ns ? patience_ns : usual_patience();
+  uint64_t most = patience_ns ? patience_ns : ouro__stop_patience();
   ouro__go_out(arrived);
   bool ended = wait_out(most);
   ouro__come_in();
@@ -104,6 +96,7 @@ void ouro__collector_fork(int moment) {
   if (moment == OURO_FORK_IN_PARENT) ouro__release(&ouro__gc.lock);
   if (moment != OURO_FORK_IN_CHILD) return;
   ouro__lock_reset(&ouro__gc.lock);
+  ouro__report_forked();
   if (ouro__gc_is_mine()) return; /* it goes on in the child */
   /* What it had condemned is the next collection's (ouro__finish_leftovers). */
   ouro__store_relaxed(&turn.thread, NULL);

@@ -14,7 +14,7 @@ static void set_listed(size_t unit, unsigned bits) {
 }
 
 static void clear_listed(size_t unit, unsigned bits) {
-  atomic_fetch_and_explicit(&ouro__hot_sides[unit].listed, (uint8_t)~bits, memory_order_relaxed);
+  atomic_fetch_and_explicit(&ouro__hot_sides[unit].listed, (uint8_t)~bits, memory_order_release); /* pairs with ouro__pool_is_pinned */
 }
 
 static void append(size_t unit) {

@@ -22,7 +22,7 @@ void ouro__pool_delete(ouro__pool *pool);
 static inline bool ouro__pool_is_pinned(const ouro__pool *pool) {
   const ouro__side *side = &ouro__hot_sides[ouro__pool_unit(pool)];
   unsigned listed = 0;
-  for (unsigned unit = 0; unit < pool->units; unit++) listed |= ouro__load_relaxed(&side[unit].listed);
+  for (unsigned unit = 0; unit < pool->units; unit++) listed |= ouro__load_acquire(&side[unit].listed);
   return listed & OURO_SIDE_PINNED;
 }
 

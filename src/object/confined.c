@@ -15,11 +15,14 @@
 
 static ouro__links *links_of(const ouro_object *object) { return ouro__links_of(object, ouro_type_of(object)); }
 
-bool ouro__confined_is_listed(const ouro_object *object) { return links_of(object)->prev != 0; }
+/* (A mark of gc/confined.c, which a child of fork may find in the middle of its work, has the second bit.) */
+static bool is_listed(const ouro__links *links) { return links->prev && !(links->prev & 2); }
+
+bool ouro__confined_is_listed(const ouro_object *object) { return is_listed(links_of(object)); }
 
 static bool leave(ouro_object *object) {
   ouro__links *own = links_of(object);
-  if (!own->prev) return false;
+  if (!is_listed(own)) return false;
   if (own->next) links_of(own->next)->prev = own->prev;
   if (own->prev & 1) {
     ((ouro__thread *)(own->prev - 1))->confined = own->next;

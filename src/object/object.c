@@ -93,16 +93,10 @@ static void *fail(int code) {
   return NULL;
 }
 
-#if defined(__GNUC__)
-#define CALLER __builtin_return_address(0)
-#else
-#define CALLER NULL
-#endif
-
 /* Anything but a small object of a type that was seen before. The thread may be stopped here. */
 static OURO_NOINLINE ouro_object *make(ouro_type *type, size_t count, size_t extra) {
   if (!ouro__attached() || !ouro__type_ready(type)) return NULL;
-  if (OURO_UNLIKELY(ouro__load_relaxed(&ouro__stop_wanted))) ouro__stop_point(CALLER);
+  if (OURO_UNLIKELY(ouro__load_relaxed(&ouro__stop_wanted))) ouro__stop_point(OURO_CALLER);
   unsigned traits = type->ouro__derived.flags;
   if (ouro__load_relaxed((ouro__atomic32 *)&type->ouro__derived.released)) return fail(EINVAL);
   size_t limit = PTRDIFF_MAX - type->size - 64;
@@ -142,7 +136,7 @@ static void *make_confined_fast(ouro_type *type) {
 
 static OURO_NOINLINE void *make_slowly(ouro_type *type) {
   const uint32_t fast = OURO_D_READY | OURO_D_CONFINED;
-  if (ouro__thread_is_in() && (ouro__load_acquire((ouro__atomic32 *)&type->ouro__derived.flags) & (fast | OURO_D_RUNTIME)) == fast) {
+  if ((ouro__load_acquire((ouro__atomic32 *)&type->ouro__derived.flags) & (fast | OURO_D_RUNTIME)) == fast) {
     void *made = make_confined_fast(type);
     if (made) return made;
   }

@@ -298,6 +298,7 @@ ouro_type *ouro_type_new(const ouro_type *description) {
 
 void ouro_type_release(ouro_type *type) {
   if (!type || !(type->ouro__derived.flags & OURO_D_RUNTIME)) return;
+  ouro__attached(); /* or a thread that is alone would count beside this one, without atomics */
   uint32_t before = atomic_exchange_explicit((ouro__atomic32 *)&type->ouro__derived.released, 1, memory_order_relaxed);
   OURO_INVARIANT(!before);
   ouro__type_left(type);

@@ -385,6 +385,7 @@ bool ouro_weak_is_dead(const ouro_weak *weak) {
   ouro_object *object = referent_of(weak);
   if (!object) return true;
   if (ouro__load_relaxed(&weak->owner) == ouro__at.id) return !ouro__is_live(object);
+  ouro__attached();
   ouro__watch watch = ouro__watch_of(object);
   bool dead = referent_of(weak) != object || !ouro__is_live(object);
   ouro__watch_end(watch);
@@ -400,6 +401,7 @@ bool ouro_weak_has_callback(const ouro_weak *weak) { return callback_of(weak) !=
 size_t ouro_weak_list(const void *object, ouro_weak **out, size_t room) {
   size_t count = 0;
   stripe *table = stripe_of(object);
+  ouro__attached();
   bool locked = ouro__enter(&table->lock);
   for (ouro_weak *weak = first_of(table, object); weak; weak = weak->next) {
     if (!ouro__is_live(&weak->base)) continue;

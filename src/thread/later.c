@@ -45,12 +45,6 @@ static _Atomic uint64_t oldest_epoch;  /* of the closed ones; 0: none. Written u
 static _Atomic size_t waiting_bytes;   /* with those that are being freed */
 static _Atomic uint32_t freeing;       /* threads that are just freeing some; raised under the lock */
 
-#if defined(__GNUC__)
-#define CALLER __builtin_return_address(0)
-#else
-#define CALLER NULL
-#endif
-
 /* ---------------------------------------------------------------- the bound */
 
 /* Digits, then k, m or g for powers of 1,024. Anything else: the default. */
@@ -304,13 +298,13 @@ void ouro_free_later(void *block) {
   bool too_much = listed && ouro_later_bytes() > ouro__load_relaxed(&asks_from);
   ouro__release(&lock);
   if (closed) came_closed(wanted);
-  if (!listed) free_without_list(block, bytes, CALLER);
-  if (too_much && ouro_later_bytes() > bound()) keep_bound(CALLER);
+  if (!listed) free_without_list(block, bytes, OURO_CALLER);
+  if (too_much && ouro_later_bytes() > bound()) keep_bound(OURO_CALLER);
 }
 
 size_t ouro_later_bytes(void) { return ouro__load_relaxed(&waiting_bytes); }
 
-bool ouro_later_flush(void) { return ouro_later_bytes() == 0 || (wait_for_all(CALLER) && poll(nobody_frees, 0)); }
+bool ouro_later_flush(void) { return ouro_later_bytes() == 0 || (wait_for_all(OURO_CALLER) && poll(nobody_frees, 0)); }
 
 /* ---------------------------------------------------------------- fork */
 

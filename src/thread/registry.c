@@ -157,7 +157,8 @@ static ouro__thread *take_record(int *code) {
   if (!thread) thread = new_record();
   *code = thread ? OURO_OK : OURO_ENOMEM;
   if (!thread) return NULL;
-  if (ouro__add_relaxed(&attached, 1)) ouro__become_many();
+  /* Nobody could wait for a thread whose storage is not known: it goes with locks. */
+  if (ouro__add_relaxed(&attached, 1) || has_left) ouro__become_many();
   return thread;
 }
 
@@ -178,6 +179,9 @@ static void know_here(ouro__thread *thread) {
 
 /* Nobody will say that it ends: nobody else may rest on its storage. */
 static void stay_unknown(ouro__thread *thread) {
+  ouro__registry_enter();
+  ouro__become_many();
+  ouro__registry_leave();
   ouro__acquire(&thread->lock);
   thread->here = NULL;
   ouro__release(&thread->lock);

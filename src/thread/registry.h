@@ -17,7 +17,7 @@ void ouro__registry_child(void);
 void ouro__world_setup(void);
 int32_t ouro__young_limit_now(void);
 void ouro__young_limit_set(int32_t limit);
-bool ouro__world_stop_for_fork(void); /* holds the world's and the registry's lock, whatever it returns */
+void ouro__world_stop_for_fork(void); /* holds the world's and the registry's lock, also where a thread did not come */
 void ouro__world_start_after_fork(void);
 void ouro__world_child(void);
 void ouro__world_locks_fork(int moment);

@@ -58,20 +58,6 @@ typedef struct bucket {
 #define BUCKETS_16 BUCKETS_4, BUCKETS_4, BUCKETS_4, BUCKETS_4
 static bucket buckets[BUCKETS] = {BUCKETS_16, BUCKETS_16, BUCKETS_16, BUCKETS_16};
 
-#if defined(__GNUC__)
-#define CALLER __builtin_return_address(0)
-#else
-#define CALLER NULL
-#endif
-
-static inline void pause_briefly(void) {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
-
 /* `shared` of the object's header. */
 static inline lock_word *word_of(void *object) { return (lock_word *)object + 1; }
 
@@ -96,7 +82,7 @@ static inline bool try_word(lock_word *word) {
 static bool spin_for(lock_word *word) {
   for (int spin = 0; spin < SPINS; spin++) {
     if (try_word(word)) return true;
-    pause_briefly();
+    ouro__pause();
   }
   return false;
 }
@@ -287,11 +273,11 @@ static inline void begin(ouro_section *section, void *first, void *second, const
   enter(section, caller);
 }
 
-void ouro_section_begin(ouro_section *section, void *object) { begin(section, object, NULL, CALLER); }
+void ouro_section_begin(ouro_section *section, void *object) { begin(section, object, NULL, OURO_CALLER); }
 
 void ouro_section_begin2(ouro_section *section, void *first, void *second) {
   bool swap = (uintptr_t)first > (uintptr_t)second;
-  begin(section, swap ? second : first, first == second ? NULL : swap ? first : second, CALLER);
+  begin(section, swap ? second : first, first == second ? NULL : swap ? first : second, OURO_CALLER);
 }
 
 void ouro_section_end(ouro_section *section) {
@@ -303,7 +289,7 @@ void ouro_section_end(ouro_section *section) {
   let_go(section);
   me->section = section->ouro__outer;
   me->keep--;
-  if (me->section && !(state_of(me->section) & IN_FORCE) && !me->blocking) enter(me->section, CALLER);
+  if (me->section && !(state_of(me->section) & IN_FORCE) && !me->blocking) enter(me->section, OURO_CALLER);
 }
 
 void ouro__sections_suspend(void) {
@@ -312,7 +298,7 @@ void ouro__sections_suspend(void) {
 
 void ouro__sections_resume(void) {
   ouro_section *innermost = ouro__me ? ouro__me->section : NULL;
-  if (innermost && !(state_of(innermost) & IN_FORCE)) enter(innermost, CALLER);
+  if (innermost && !(state_of(innermost) & IN_FORCE)) enter(innermost, OURO_CALLER);
 }
 
 /* ---------------------------------------------------------------- fork */

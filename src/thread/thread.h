@@ -23,6 +23,13 @@
 
 #include "base/base.h"
 
+/* Where the function was called from: what a thread came to when it went out. */
+#if defined(__GNUC__)
+#define OURO_CALLER __builtin_return_address(0)
+#else
+#define OURO_CALLER NULL
+#endif
+
 enum { OURO_THREAD_OUT, OURO_THREAD_IN, OURO_THREAD_HELD, OURO_THREAD_HELD_WAITED };
 enum { OURO_THREADS_MOST = 65000 }; /* numbers are 1 to this: they fit in 16 bits, beside the owners that are none */
 
@@ -82,6 +89,7 @@ void ouro__come_in(void);
  * OURO_CONF=stop_ms says. false: one did not come, and all go on. Any thread may call it, attached or not. While the world is stopped, the
  * caller may run visit functions, but nothing that waits for another thread. */
 bool ouro__world_stop(uint64_t patience_ns);
+uint64_t ouro__stop_patience(void); /* as OURO_CONF=stop_ms says, in ns */
 void ouro__world_start(void);
 bool ouro__world_is_mine(void); /* has the calling thread stopped it? */
 

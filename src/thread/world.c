@@ -46,6 +46,8 @@ void ouro__world_setup(void) {
   if (ms) stop_ns = ms * 1000000;
 }
 
+uint64_t ouro__stop_patience(void) { return stop_ns; }
+
 bool ouro__world_is_mine(void) { return stops_of_mine > 0; }
 
 /* ---------------------------------------------------------------- out and in */
@@ -53,7 +55,7 @@ bool ouro__world_is_mine(void) { return stops_of_mine > 0; }
 void ouro__go_out(const void *arrived) {
   ouro__thread *me = ouro__me;
   ouro__walks_objects = false;
-  if (arrived) ouro__store_relaxed(&me->arrived, arrived);
+  ouro__store_relaxed(&me->arrived, arrived);
   atomic_exchange(&me->state, OURO_THREAD_OUT); /* pairs with the exchange of who takes it; and is before the look at what is wanted */
   if (OURO_UNLIKELY(ouro__load_relaxed(&ouro__stop_wanted))) {
     ouro__add_relaxed(&arrivals, 1);
@@ -74,18 +76,10 @@ static bool have_processors(void) {
   return ouro_thread_count() <= known;
 }
 
-static inline void pause_briefly(void) {
-#if defined(__GNUC__) && defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__GNUC__) && defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
-
 static void wait_for_start(void) {
   for (unsigned i = have_processors() ? LOOKS : 0; i > 0; i--) {
     if (!ouro__load_acquire(&ouro__stop_wanted)) return;
-    pause_briefly();
+    ouro__pause();
   }
   while (ouro__load_acquire(&ouro__stop_wanted)) ouro__wait(&ouro__stop_wanted, 1, 0);
 }
@@ -139,12 +133,6 @@ void ouro__stop_point(const void *arrived) {
   ouro__come_in();
 }
 
-#if defined(__GNUC__)
-#define CALLER __builtin_return_address(0)
-#else
-#define CALLER NULL
-#endif
-
 /* What was released for the thread is taken first: that may run anything. */
 static void go_blocking(ouro__thread *me, const void *arrived) {
   for (;;) {
@@ -165,7 +153,7 @@ void ouro_blocking_begin(void) {
     me->blocking++;
     return;
   }
-  go_blocking(me, CALLER);
+  go_blocking(me, OURO_CALLER);
 }
 
 void ouro_blocking_end(void) {
@@ -221,7 +209,7 @@ static void take_all(stop *it, bool first) {
 static void await_arrivals(uint32_t seen, unsigned round) {
   uint64_t ns = round < 20 ? 50000 : 1000000;
   if (round == 0 && have_processors()) {
-    for (unsigned i = LOOKS; i > 0 && ouro__load_relaxed(&arrivals) == seen; i--) pause_briefly();
+    for (unsigned i = LOOKS; i > 0 && ouro__load_relaxed(&arrivals) == seen; i--) ouro__pause();
   } else if (round < 3) {
     sched_yield();
   } else {
@@ -326,11 +314,9 @@ void ouro_stop_stats_get(ouro_stop_stats *out) {
  *
  * The locks are held in any case, also where a thread did not come in time. */
 
-bool ouro__world_stop_for_fork(void) {
-  if (stops_of_mine) return false;
-  bool stopped = stop_all(FORK_NS);
+void ouro__world_stop_for_fork(void) {
+  stop_all(FORK_NS);
   stops_of_mine = 1;
-  return stopped;
 }
 
 void ouro__world_locks_fork(int moment) {

@@ -779,9 +779,10 @@ enum { TABLE = 400, SLOTS = 3, SHARED = 4 };
 
 typedef struct being {
   struct program *program;
-  struct item *object; /* NULL: there is none, or it has gone */
-  int slots[SLOTS];    /* numbers, or -1 */
-  bool root, reached, finalized;
+  struct item *_Atomic object; /* NULL: there is none, or it has gone, perhaps by another thread's collection */
+  atomic_bool finalized;
+  int slots[SLOTS];            /* numbers, or -1 */
+  bool root, reached;
 } being;
 
 typedef struct program {
@@ -935,7 +936,7 @@ static void run_programs(size_t threads) {
   for (size_t i = 0; i < SHARED; i++) shared[i] = make(&ordinary_type, 0);
   set_thresholds(60, 8);
   for (size_t i = 0; i < threads; i++) {
-    programs[i] = (program){.rng = {seed + i}, .steps = test_count(120, 25), .verify = true};
+    programs[i] = (program){.rng = {seed + i}, .steps = test_count(400, 60), .verify = true};
     for (int j = 0; j < TABLE; j++) programs[i].beings[j].object = NULL;
   }
   for (size_t i = 1; i < threads; i++) assert_int_equal(pthread_create(&ids[i], NULL, run_program, &programs[i]), 0);

@@ -1,4 +1,5 @@
-/* tests/misuse/object_borrowed_by_another_thread.c - a thread uses a borrowed reference after its lender, another thread, has let the object go.
+/* tests/misuse/object_borrowed_by_another_thread.c - a thread uses a borrowed reference after its lender, another thread, has let the
+ * object go.
  *
  * EXPECT: dead object: {address} is an object that has been freed, or is being freed (block of 32 bytes at
  *         {block}), type node

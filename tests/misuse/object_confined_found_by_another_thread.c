@@ -1,5 +1,5 @@
-/* tests/misuse/object_confined_found_by_another_thread.c - another thread comes by an object of a confined type with a weak reference, which nobody
- * had to count for it.
+/* tests/misuse/object_confined_found_by_another_thread.c - another thread comes by an object of a confined type with a weak reference,
+ * which nobody had to count for it.
  *
  * EXPECT: wrong thread: {address} was counted by another thread, which a confined type or OURO_CONF=threads:1 forbids (block of 48 bytes at
  *         {block}), type confined node

@@ -1,5 +1,5 @@
-/* tests/misuse/object_confined_given_away.c - another thread releases objects of a confined type that it was given, alone and within others: that is
- * allowed, while their owner is IN, OUT, and gone.
+/* tests/misuse/object_confined_given_away.c - another thread releases objects of a confined type that it was given, alone and within
+ * others: that is allowed, while their owner is IN, OUT, and gone.
  *
  * EXPECT: nothing
  *

@@ -1,5 +1,5 @@
-/* tests/misuse/object_confined_stored_by_another_thread.c - another thread puts an old object of a confined type, which no collection has found to
- * be garbage, in a slot of its own.
+/* tests/misuse/object_confined_stored_by_another_thread.c - another thread puts an old object of a confined type, which no collection has
+ * found to be garbage, in a slot of its own.
  *
  * EXPECT: wrong thread: {address} was counted by another thread, which a confined type or OURO_CONF=threads:1 forbids (block of 48 bytes at
  *         {block}), type confined node

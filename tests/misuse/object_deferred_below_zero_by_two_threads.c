@@ -1,5 +1,5 @@
-/* tests/misuse/object_deferred_below_zero_by_two_threads.c - two threads release a deferred object more often than they, and all others, counted it: found by the next full
- * collection.
+/* tests/misuse/object_deferred_below_zero_by_two_threads.c - two threads release a deferred object more often than they, and all others,
+ * counted it: found by the next full collection.
  *
  * EXPECT: count too small: {address} has more references than were counted (block of 32 bytes at
  *         {block}), type kept

@@ -1,5 +1,5 @@
-/* tests/misuse/object_finalizer_leaves_by_longjmp.c - a finalizer leaves by longjmp, outside of a collection: its object lives on with one reference that nobody has, and the
- * thread is not to be detached; all else works.
+/* tests/misuse/object_finalizer_leaves_by_longjmp.c - a finalizer leaves by longjmp, outside of a collection: its object lives on with one
+ * reference that nobody has, and the thread is not to be detached; all else works.
  *
  * EXPECT: nothing
  *

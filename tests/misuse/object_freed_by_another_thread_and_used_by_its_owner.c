@@ -1,5 +1,5 @@
-/* tests/misuse/object_freed_by_another_thread_and_used_by_its_owner.c - a thread releases an object whose memory another has freed and whose owner goes on
- * using it.
+/* tests/misuse/object_freed_by_another_thread_and_used_by_its_owner.c - a thread releases an object whose memory another has freed and
+ * whose owner goes on using it.
  *
  * EXPECT: dead object: {address} is no object
  *

@@ -1,4 +1,5 @@
-/* tests/misuse/object_of_a_thread_that_has_ended_released_twice.c - the owner of an object has ended; what it left is released once too often.
+/* tests/misuse/object_of_a_thread_that_has_ended_released_twice.c - the owner of an object has ended; what it left is released once too
+ * often.
  *
  * EXPECT: dead object: {address} is an object that has been freed, or is being freed (block of 32 bytes at
  *         {block}), type node

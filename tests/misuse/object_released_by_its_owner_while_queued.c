@@ -1,5 +1,5 @@
-/* tests/misuse/object_released_by_its_owner_while_queued.c - another thread releases what the owner counted, and the owner, which has had two, releases both as well,
- * while it waits in the owner's queue.
+/* tests/misuse/object_released_by_its_owner_while_queued.c - another thread releases what the owner counted, and the owner, which has had
+ * two, releases both as well, while it waits in the owner's queue.
  *
  * EXPECT: dead object: {address} is an object that has been freed, or is being freed (block of 32 bytes at
  *         {block}), type node

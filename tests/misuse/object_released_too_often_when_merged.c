@@ -1,5 +1,5 @@
-/* tests/misuse/object_released_too_often_when_merged.c - an object that two threads held, and that is nobody's in particular any more, is released once
- * too often.
+/* tests/misuse/object_released_too_often_when_merged.c - an object that two threads held, and that is nobody's in particular any more, is
+ * released once too often.
  *
  * EXPECT: dead object: {address} is no object
  *

@@ -1,5 +1,5 @@
-/* tests/misuse/object_released_too_often_while_queued.c - another thread releases what the owner counted, once too often, while the owner computes: found
- * when the owner comes to a safepoint.
+/* tests/misuse/object_released_too_often_while_queued.c - another thread releases what the owner counted, once too often, while the owner
+ * computes: found when the owner comes to a safepoint.
  *
  * EXPECT: count too small: {address} has more references than were counted (block of 32 bytes at
  *         {block}), type node

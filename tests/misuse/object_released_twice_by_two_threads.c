@@ -1,5 +1,5 @@
-/* tests/misuse/object_released_twice_by_two_threads.c - two threads find the same reference in a slot, and each releases it: read, then cleared,
- * instead of by an exchange.
+/* tests/misuse/object_released_twice_by_two_threads.c - two threads find the same reference in a slot, and each releases it: read, then
+ * cleared, instead of by an exchange.
  *
  * EXPECT: dead object: {address} is no object
  *

@@ -1,5 +1,5 @@
-/* tests/misuse/signal_of_a_crash_while_others_collect.c - a thread crashes while others collect, and the handler of SIGSEGV says so and ends the process: nothing that it
- * does waits for them.
+/* tests/misuse/signal_of_a_crash_while_others_collect.c - a thread crashes while others collect, and the handler of SIGSEGV says so and
+ * ends the process: nothing that it does waits for them.
  *
  * EXPECT: nothing
  *

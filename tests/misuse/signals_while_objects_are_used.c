@@ -1,5 +1,5 @@
-/* tests/misuse/signals_while_objects_are_used.c - a handler that allocates nothing prints in the middle of everything: counting, making, collecting, stopping the world, waiting
- * for all that.
+/* tests/misuse/signals_while_objects_are_used.c - a handler that allocates nothing prints in the middle of everything: counting, making,
+ * collecting, stopping the world, waiting for all that.
  *
  * EXPECT: nothing
  *

@@ -1,6 +1,6 @@
-/* tests/pairs/pairs.c - every function on what two threads share, against every other one: for each ordered pair of entries, the first is called again and again
- * by the thread that made what is shared, and the second by another one, at the same time. Afterwards all counts are what they were, the
- * heap of objects is sound, and when both have let go, nothing is alive.
+/* tests/pairs/pairs.c - every function on what two threads share, against every other one: for each ordered pair of entries, the first is
+ * called again and again by the thread that made what is shared, and the second by another one, at the same time. Afterwards all counts are
+ * what they were, the heap of objects is sound, and when both have let go, nothing is alive.
  *
  * usage: pairs                      all pairs; prints TAP: a line for each first function
  *        pairs FIRST [SECOND]       those alone, by name

@@ -1,5 +1,5 @@
-/* tests/racers/racers.c - random programs on several threads, over private objects and over a pool that all change, with collections at random; and a model beside,
- * which knows what must be alive.
+/* tests/racers/racers.c - random programs on several threads, over private objects and over a pool that all change, with collections at
+ * random; and a model beside, which knows what must be alive.
  *
  * A NODE has a number and three slots. Its SHADOW, a row of a plain table, has the numbers of what is in the slots; both change together, in the
  * node's section. A thread holds nodes in its roots; all threads share the nodes of the pool, and mailboxes, through which references go

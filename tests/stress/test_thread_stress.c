@@ -1,6 +1,7 @@
-/* tests/stress/test_thread_stress.c - objects and threads, everything at once, for a while: threads come and go; they make objects, share them on a shelf, drop
- * each other's, upgrade weak references, use containers that all share, finalize and resurrect, take sections, go out, collect, while the main
- * thread forks children that use and check what they inherited. In the end nothing is alive, and memory has not grown.
+/* tests/stress/test_thread_stress.c - objects and threads, everything at once, for a while: threads come and go; they make objects, share
+ * them on a shelf, drop each other's, upgrade weak references, use containers that all share, finalize and resurrect, take sections, go
+ * out, collect, while the main thread forks children that use and check what they inherited. In the end nothing is alive, and memory has
+ * not grown.
  *
  * usage: test_thread_stress [SECONDS [THREADS [SEED]]]     10 seconds, 8 threads, seed 1. TAP; a failure aborts with a message.
  *
@@ -209,8 +210,10 @@ static void do_something_rare(thing **own, test_rng *rng) {
 }
 
 typedef void (*doing)(thing **own, test_rng *rng);
-static const doing doings[] = {change_own,   change_own, exchange,           exchange,         take_and_keep, give_a_second_reference, drop_what_others_made,
-                               refer_weakly, upgrade,    use_the_containers, use_the_accounts, count_names,   wait_a_little,           free_a_block_later};
+static const doing doings[] = {
+    change_own,   change_own, exchange,           exchange,         take_and_keep, give_a_second_reference, drop_what_others_made,
+    refer_weakly, upgrade,    use_the_containers, use_the_accounts, count_names,   wait_a_little,           free_a_block_later,
+};
 
 static void do_some(thing **own, test_rng *rng, size_t count) {
   for (size_t i = 0; i < count; i++) {

@@ -1,5 +1,5 @@
-/* tests/thread/test_counts.c - the life of a count, as <ouro/object.h> draws it, state by state, with two and three threads in a fixed order; and races
- * for the last reference, of which either outcome is right.
+/* tests/thread/test_counts.c - the life of a count, as <ouro/object.h> draws it, state by state, with two and three threads in a fixed
+ * order; and races for the last reference, of which either outcome is right.
  *
  * The main thread is MAIN; `owner` and `third` are workers: threads that do one step at a time and wait for the next, IN or OUT.
  *

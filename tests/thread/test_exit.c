@@ -1,5 +1,5 @@
-/* tests/thread/test_exit.c - how a thread may end: by pthread_exit, cancelled, with destructors of its own data that use objects, in any order; and the
- * end of the process while threads run on.
+/* tests/thread/test_exit.c - how a thread may end: by pthread_exit, cancelled, with destructors of its own data that use objects, in any
+ * order; and the end of the process while threads run on.
  *
  * Linked with: libouro (static), thread/things.c, support/support.c, cmocka, threads. */
 #include "thread/things.h"

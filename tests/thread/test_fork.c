@@ -1,5 +1,5 @@
-/* tests/thread/test_fork.c - fork at any moment, by any thread, while others make, merge, collect, hold sections, sleep, and are inside finalizers: the
- * child's objects are sound, and it makes, drops, collects and starts threads of its own.
+/* tests/thread/test_fork.c - fork at any moment, by any thread, while others make, merge, collect, hold sections, sleep, and are inside
+ * finalizers: the child's objects are sound, and it makes, drops, collects and starts threads of its own.
  *
  * Each child has an alarm, so that one that hangs is seen. ThreadSanitizer is asked to let a child of a process with threads live; but it
  * cannot bear that the child starts threads, so there it starts none.

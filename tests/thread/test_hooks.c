@@ -1,5 +1,6 @@
-/* tests/thread/test_hooks.c - what hangs on making and freeing is swapped while threads make and free objects: tracing goes on and off, the fatal handler, the callbacks
- * of collections and the writer of their reports are replaced. Each thread finds the old one or the new one, whole.
+/* tests/thread/test_hooks.c - what hangs on making and freeing is swapped while threads make and free objects: tracing goes on and off, the
+ * fatal handler, the callbacks of collections and the writer of their reports are replaced. Each thread finds the old one or the new one,
+ * whole.
  *
  * Linked with: libouro (static), thread/things.c, support/support.c, cmocka, threads. */
 #include "thread/things.h"

@@ -1,4 +1,5 @@
-/* tests/thread/unloaded.c - a library that test_unload.c loads and unloads: it is linked with libouro.so, which so comes and goes with it, and threads call it.
+/* tests/thread/unloaded.c - a library that test_unload.c loads and unloads: it is linked with libouro.so, which so comes and goes with it,
+ * and threads call it.
  *
  * What it leaves are objects of a type made at run time: one of its own static memory would go with it. */
 #include <ouro/ouro.h>
