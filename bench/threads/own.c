@@ -1,8 +1,8 @@
 /* own.c - each thread works on objects of its own: what is nobody else's must cost nothing because others work as well.
  *
  * Arguments: what (pairs: an object is made and dropped; counts: one more reference to one object, and one less; trees: binary trees of 255
- * nodes, by the node; rings: rings of three objects, by the object, which a collector must find; nothing: arithmetic alone, to see what the
- * machine has to give), threads, milliseconds. Prints rate and cpu_ns. */
+ * nodes, by the node; rings: rings of three objects, by the object, which a collector must find; confined: the same, of a type whose objects
+ * their thread collects by itself; nothing: arithmetic alone, to see what the machine has to give), threads, milliseconds. Prints rate and cpu_ns. */
 #include "team.h"
 
 static void pairs(member *self) {
@@ -58,10 +58,23 @@ static void trees(member *self) {
 
 enum { RING = 3 };
 
-static void ring(void) {
-  node *first = node_new(), *last = first;
+#ifdef SYSTEM_OURO_H
+static ouro_type confined_type = {.name = "confined node", .size = sizeof(node), .base = &node_type, .flags = OURO_TYPE_CONFINED};
+
+ALWAYS_INLINE node *confined_new(void) {
+  ouro_safepoint();
+  node *n = ouro_new(&confined_type);
+  if (n == NULL) work_fail("ouro_new");
+  return n;
+}
+#else
+#define confined_new node_new
+#endif
+
+ALWAYS_INLINE void ring(node *(*make)(void)) {
+  node *first = make(), *last = first;
   for (unsigned i = 1; i < RING; i++) {
-    node *next = node_new();
+    node *next = make();
     node_set(&last->left, next);
     last = next;
   }
@@ -73,14 +86,17 @@ static void ring(void) {
   node_release(first);
 }
 
-static void rings(member *self) {
+ALWAYS_INLINE void rings_of(member *self, node *(*make)(void)) {
   team_begin(self);
   do {
-    REPEAT { ring(); }
+    REPEAT { ring(make); }
     self->done += TEAM_BATCH * RING;
   } while (team_goes_on());
   team_end(self);
 }
+
+static void rings(member *self) { rings_of(self, node_new); }
+static void confined(member *self) { rings_of(self, confined_new); }
 
 static void nothing(member *self) {
   uint64_t state = self->number + 1;
@@ -94,8 +110,8 @@ static void nothing(member *self) {
 }
 
 int main(int argc, char **argv) {
-  static const char *const words[] = {"pairs", "counts", "trees", "rings", "nothing", NULL};
-  static void (*const works[])(member *) = {pairs, counts, trees, rings, nothing};
+  static const char *const words[] = {"pairs", "counts", "trees", "rings", "confined", "nothing", NULL};
+  static void (*const works[])(member *) = {pairs, counts, trees, rings, confined, nothing};
   static team all;
   size_t what = team_word(argc, argv, 1, words), threads = work_number(argc, argv, 2, 1);
   system_start();

@@ -122,9 +122,11 @@ enum ouro_type_flags {
   OURO_TYPE_IMMUTABLE = 1u << 1,     /* references are set before anybody else sees the object, and never change: it may be untracked */
   OURO_TYPE_ITEMS = 1u << 2,         /* the items behind the fixed part are owned references (item_size is that of a pointer) */
   OURO_TYPE_UNCOLLECTABLE = 1u << 3, /* in a garbage cycle it is not freed but put on the garbage list, and keeps what it reaches */
-  OURO_TYPE_CONFINED = 1u << 5,      /* only the thread that makes an instance takes references to it, and touches it. Another may release one that it was
-                                        given, which goes when its owner takes it. Young ones are collected by their thread, which stops no other. 16 bytes more */
   OURO_TYPE_TRACKED = 1u << 4,       /* watched by the collector though it owns no reference: what ouro_defer needs */
+  /* Only the thread that makes an instance takes references to it, or touches it; another may at most release one that it was given. So its
+   * thread collects young ones by itself, and stops no other for it. 16 bytes more for each, and no extra bytes (ouro_new_extra). No effect on
+   * a type that the collector does not look at. */
+  OURO_TYPE_CONFINED = 1u << 5,
 };
 
 /* A type, described once, in static memory that outlives its instances (or made by ouro_type_new). From `references`, `visit` and

@@ -186,17 +186,18 @@ static void free_simply(own *it) {
   }
 }
 
-/* Anything may run: so all are out of sight before the first one goes, and in no list that they would leave then. */
+/* Anything may run: so all are out of sight before the first one goes, in no list that they would leave then, and held by this alone: who
+ * looks at all objects meanwhile may take a reference. */
 static void free_with_all(own *it) {
   for (ouro_object *object = it->members; object; object = links_of(object)->next) {
     links_of(object)->prev = 0;
+    OURO__SET(object->ouro__count, 1);
     OURO__SET(object->ouro__word, OURO__SEE(object->ouro__word) & ~(uint64_t)OURO_TRACKED);
   }
   ouro__me->keep++;
   for (ouro_object *next, *object = it->members; object; object = next) {
     next = links_of(object)->next;
-    OURO__SET(object->ouro__count, 0);
-    ouro__dealloc(object);
+    ouro__release_ref(object);
   }
   ouro__me->keep--;
 }

@@ -7,7 +7,8 @@
  *   record -> youngest -> ... -> oldest          next: NULL in the oldest; prev: in the youngest the record's address, plus 1; NULL: in no list
  *
  * I-CONF-1  what is in the list of a number is owned by it, OURO_S_CONFINED, and its state is OURO_STATE_UNTRACKED (to other
- *           collections than its thread's own it is no member of any set: what it refers to is held)
+ *           collections than its thread's own it is no member of any set: what it refers to is held), or, where its finalizer has run or it
+ *           was untracked meanwhile, OURO_STATE_YOUNG
  * I-CONF-2  the list changes by who acts for the number alone
  *
  * An object whose owner changes leaves the list, and is young like any other; so is everything in all lists before a collection that stops the world. */

@@ -15,6 +15,7 @@
  * The owner of an object needs no lock to make a strong reference of a weak one: nobody else can free what it owns (I-WEAK-4), and it is not
  * doing so just now. */
 #include <errno.h>
+#include <string.h>
 
 #include "object/object.h"
 #include "trace/trace.h"
@@ -54,13 +55,14 @@ typedef struct entry {
   ouro_weak *first;
 } entry;
 
+enum { STRIPES = 64, PLACES_LEAST = 16 };
+
 typedef struct stripe {
   _Alignas(64) ouro__lock lock;
-  entry *entries;
+  entry *entries;     /* NULL: none yet */
   size_t mask, count; /* places less one; entries */
+  entry few[PLACES_LEAST]; /* the smallest table: a program with few weak references has no memory for them */
 } stripe;
-
-enum { STRIPES = 64, PLACES_LEAST = 16 };
 
 #define LOCK {.lock = OURO_LOCK_INIT(OURO_RANK_WEAK)}
 #define LOCKS_8 LOCK, LOCK, LOCK, LOCK, LOCK, LOCK, LOCK, LOCK
@@ -84,14 +86,20 @@ static void put(entry *entries, size_t mask, entry it) {
 
 static size_t places_now(const stripe *table) { return table->entries ? table->mask + 1 : 0; }
 
+static entry *new_entries(stripe *table, size_t places) {
+  if (places > PLACES_LEAST) return ouro_calloc(places, sizeof(entry));
+  memset(table->few, 0, sizeof table->few);
+  return table->few;
+}
+
 /* Let the table have so many places; false: no memory, and it is as it was. */
 static bool resize(stripe *table, size_t places) {
-  entry *entries = ouro_calloc(places, sizeof *entries);
+  entry *entries = new_entries(table, places);
   if (!entries) return false;
   for (size_t i = 0; i < places_now(table); i++) {
     if (table->entries[i].object) put(entries, places - 1, table->entries[i]);
   }
-  ouro_free(table->entries);
+  if (table->entries != table->few) ouro_free(table->entries);
   table->entries = entries;
   table->mask = places - 1;
   return true;

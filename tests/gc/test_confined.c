@@ -287,6 +287,34 @@ static void ordinary_objects_that_garbage_holds_are_released(void **state) {
   assert_string_equal(test_log(), "-1");
 }
 
+/* Whatever bytes an ordinary object ends with, they are no links. */
+static void what_looks_like_links_is_none(void **state) {
+  (void)state;
+  struct {
+    ouro_object base;
+    OURO_OWNED(void) slot;
+    uintptr_t words[3];
+  } *held[8];
+  static ouro_type type = {.name = "words", .size = sizeof *held[0], .flags = OURO_TYPE_TRACKED};
+  node *garbage = ring(&plain_type, 1), *last = garbage;
+  for (uintptr_t i = 0; i < 8; i++) {
+    held[i] = ouro_borrow(ouro_new(&type));
+    assert_non_null(held[i]);
+    held[i]->words[0] = held[i]->words[1] = held[i]->words[2] = i;
+    ouro_movref(&last->b, ouro_adopt(make(&plain_type, 0)));
+    last = in(last->b);
+    ouro_setref(&last->a, held[i]);
+  }
+  drop(garbage);
+  assert_int_equal(collect_here(), 9);
+  for (uintptr_t i = 0; i < 8; i++) {
+    assert_int_equal(ouro_refcount(held[i]), 1);
+    assert_int_equal(held[i]->words[1], i);
+    assert_int_equal(held[i]->words[2], i);
+    drop(held[i]);
+  }
+}
+
 static void what_an_ordinary_object_holds_lives(void **state) {
   (void)state;
   node *holder = make(&ordinary_type, 0);
@@ -440,6 +468,27 @@ static void releases_may_make_objects_and_collect(void **state) {
   atomic_store(&releasing, NULL);
   ouro_gc_collect(2);
   assert_int_equal(test_live_of(&released_type) + test_live_of(&plain_type), 0);
+}
+
+static int take_released(void *object, void *arg) {
+  if (ouro_type_of(object) != &released_type || object == arg || ouro_borrow(saved)) return 0;
+  ouro_setref(&saved, object);
+  return 1;
+}
+
+static void look_at_all(node *self) { ouro_each_object(take_released, self); }
+
+static void releases_may_look_at_all_objects(void **state) {
+  (void)state;
+  atomic_store(&releasing, look_at_all);
+  drop_rings(&released_type, 4, 2);
+  come_by();
+  atomic_store(&releasing, NULL);
+  assert_int_equal(test_live_of(&released_type), 1); /* emptied, but whole */
+  assert_null(ouro_borrow(in(saved)->a));
+  assert_int_equal(ouro_refcount(ouro_borrow(saved)), 1);
+  OBJECTS_ARE_SOUND();
+  ouro_clear(&saved);
 }
 
 /* What was looked at counts no more when the first release runs. */
@@ -971,6 +1020,7 @@ int main(void) {
       OBJECT_TEST(what_somebody_holds_lives_with_all_that_it_reaches),
       OBJECT_TEST(deep_structures_are_collected),
       OBJECT_TEST(ordinary_objects_that_garbage_holds_are_released),
+      OBJECT_TEST(what_looks_like_links_is_none),
       OBJECT_TEST(what_an_ordinary_object_holds_lives),
       OBJECT_TEST(cycles_through_ordinary_objects_are_left_to_ordinary_collections),
       OBJECT_TEST(what_has_a_finalizer_is_left_to_the_next_generation),
@@ -981,6 +1031,7 @@ int main(void) {
       OBJECT_TEST(what_is_uncollectable_is_left_to_the_next_generation),
       OBJECT_TEST(what_is_in_a_section_lives),
       OBJECT_TEST(releases_may_make_objects_and_collect),
+      OBJECT_TEST(releases_may_look_at_all_objects),
       OBJECT_TEST(releases_that_come_to_safepoints_stop_nobody),
       OBJECT_TEST(objects_leave_the_list_from_any_place),
       OBJECT_TEST(untracked_objects_are_no_members),

@@ -400,9 +400,6 @@ static void a_header_that_threads_would_read_differently_is_found(void **state) 
   self->base.ouro__shared |= OURO_S_QUEUED;
   check_is_found("a merged object in a queue", "a cell");
   self->base = sound;
-  self->base.ouro__shared |= OURO_S_LOCK_WAITED;
-  check_is_found("an object's lock that is waited for", "a cell");
-  self->base = sound;
   self->base.ouro__shared -= OURO_S_ONE;
   check_is_found("a live object that nobody counts", "a cell");
   self->base = sound;

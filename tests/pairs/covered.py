@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Fails when a function of the headers for objects is neither in the table of pairs nor excluded with a reason, or is in it twice, or does not exist.
+"""Fails when a function of the headers for objects is neither in the table of pairs nor excluded with a reason, or is in it twice, or
+does not exist.
 
 usage: covered.py PAIRS        the program; prints TAP: a line for each function"""
 

@@ -1,4 +1,5 @@
-/* tests/pairs/maps.c - the entries of <ouro/weakmap.h>. Both sides use the same containers, and the same keys: x, y, and one of their own. */
+/* tests/pairs/maps.c - the entries of <ouro/weakmap.h>. Both sides use the same containers, and the same keys: x, y,
+ * and one of their own. */
 #include "pairs/pairs.h"
 
 static void *key_of(side *me) { return me->turn % 3 == 0 ? me->mine : me->turn % 3 == 1 ? me->all->x : me->all->y; }

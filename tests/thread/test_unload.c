@@ -1,8 +1,8 @@
 /* tests/thread/test_unload.c - a library that uses objects is unloaded while its threads are attached, and they end afterwards; then it is
  * loaded again.
  *
- * libouro.so stays where it is, as it says when it is linked (nodelete): the threads' ends are still to come. So what they left is there when it
- * is loaded again.
+ * libouro.so stays where it is, as it says when it is linked (nodelete): the threads' ends are still to come. So what they left is there
+ * when it is loaded again.
  *
  * usage: test_unload LIBRARY      see unloaded.c. Not linked with any of ouro. TAP. */
 #include <dlfcn.h>

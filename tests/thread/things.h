@@ -48,7 +48,7 @@ void *in_a_thread_of(size_t stack, void *(*body)(void *arg), void *arg);
 /* Wait at a barrier, OUT. */
 void meet(pthread_barrier_t *barrier);
 
-/* A thread that does one job after the other, and is IN (or, where it never attached, not there) while it waits for the next; `out`: OUT. */
+/* A thread that does one job after the other, and is IN (or, where it never attached, nothing) while it waits for the next; `out`: OUT. */
 typedef struct worker {
   pthread_t thread;
   pthread_mutex_t mutex;
