@@ -126,14 +126,11 @@ static void count_own_survivors(size_t survivors) {
 /* By the thread itself, of its confined objects. false: there is more to do, or somebody wants to be told of each collection. */
 static bool collect_own(void) {
   ouro_gc_info info = {.generation = 0};
-  int32_t before = OURO__SEE(ouro__at.made);
   if (ouro__load_relaxed(&ouro__gc.stress) || ouro__gc_is_told() || is_over(1)) return false;
   uint64_t start = ouro__os_now_ns();
   if (!ouro__collect_confined(&info)) return false;
   info.duration_ns = ouro__os_now_ns() - start;
-  size_t done = info.candidates;
-  OURO__SET(ouro__at.made, (size_t)before > done ? before - (int32_t)done : 0);
-  count_own_survivors(done - info.collected);
+  count_own_survivors(info.candidates - info.collected);
   ouro__count_stats(&info);
   ouro__learn(&info);
   return OURO__SEE(ouro__at.made) <= ouro__load_relaxed(&ouro__gc.threshold[0]);

@@ -301,7 +301,6 @@ static inline void ouro__confined_enter(ouro_object *object, const ouro_type *ty
   *ouro__links_of(object, type) = (ouro__links){first, (uintptr_t)me + 1};
   if (first) ouro__links_of(first, ouro_type_of(first))->prev = (uintptr_t)object;
   me->confined = object;
-  me->confined_made++;
 }
 
 /* confined.c: it leaves the list, since it dies; leaves it, and is young like any other: one, or all, with the world stopped. */

@@ -51,7 +51,6 @@ typedef struct ouro__thread {
   const void *_Atomic arrived;   /* the address to which the call returns with which it went out last; NULL: none known */
   struct ouro__thread *_Atomic next_unused; /* registry's lock */
   void *confined;                /* the youngest of its young confined objects (object/confined.c) */
-  size_t confined_made;          /* how many have entered that list since it was empty, or more */
   int32_t *deferred;             /* counts of deferred objects (object/deferred.c); the same as in `here` */
   uint32_t deferred_room;
 } ouro__thread;
