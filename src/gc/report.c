@@ -36,6 +36,7 @@ static struct {
   row row[ROWS]; /* those with most bytes */
   ouro_gc_stats stats[OURO_GENERATIONS];
   ouro_stop_stats stops;
+  char late_at[NAME_BYTES]; /* the function that was late, and where in it; empty: not known */
 } figures;
 
 static _Thread_local bool in_tick;
@@ -103,6 +104,22 @@ static ouro_type_stats *get_types(size_t *count) {
   }
 }
 
+/* Where the thread was that came last: the function, if the linker knows it, and the distance from its beginning; or else from that of its
+ * file. */
+static void name_late(void) {
+  const void *at = figures.stops.late_at;
+  Dl_info found;
+  char name[NAME_BYTES * 2];
+  ouro__text text = {name, sizeof name - 1};
+  *figures.late_at = *name = 0;
+  if (!at || !dladdr(at, &found)) return;
+  const char *slash = strrchr(found.dli_fname, '/');
+  ouro__text_str(&text, found.dli_sname ? found.dli_sname : slash ? slash + 1 : found.dli_fname);
+  ouro__text_str(&text, "+");
+  ouro__text_hex(&text, (uintptr_t)at - (uintptr_t)(found.dli_sname ? found.dli_saddr : found.dli_fbase));
+  copy_name(figures.late_at, name);
+}
+
 /* Without memory, or where a thread does not come, those of before stay. */
 static void take_figures(void) {
   size_t count;
@@ -118,6 +135,7 @@ static void take_figures(void) {
   ouro_free(types);
   ouro_gc_get_stats(figures.stats);
   ouro_stop_stats_get(&figures.stops);
+  name_late();
   figures.known = true;
   figures.taken_ns = ouro__os_now_ns();
   figures.cost_ns = figures.taken_ns - start;
@@ -209,6 +227,8 @@ static void json_stops(const sink *to) {
   member(to, "longest_ns", stops->longest_ns);
   member(to, "stopped_ns", stops->stopped_ns);
   member(to, "late_thread", stops->late_thread);
+  put(to, ",\"late_at\":");
+  put_quoted(to, figures.late_at);
   put(to, ",\"took\":[");
   for (unsigned i = 0; i < sizeof stops->took / sizeof *stops->took; i++) {
     if (i) put(to, ",");
@@ -258,6 +278,10 @@ static void text_stops(const sink *to) {
     put(to, ": thread ");
     put_num(to, stops->late_thread, 0);
     put(to, " was late");
+  }
+  if (*figures.late_at) {
+    put(to, ", at ");
+    put(to, figures.late_at);
   }
   put(to, "\n");
 }

@@ -92,7 +92,7 @@ static entry *new_entries(stripe *table, size_t places) {
   return table->few;
 }
 
-/* Let the table have so many places; false: no memory, and it is as it was. */
+/* Let the table have so many places, which are others than now; false: no memory, and it is as it was. */
 static bool resize(stripe *table, size_t places) {
   entry *entries = new_entries(table, places);
   if (!entries) return false;
@@ -116,7 +116,7 @@ static bool make_room(stripe *table) {
 /* A spike of weak references is not kept for ever. Without memory for a smaller table, the large one stays. */
 static void shrink(stripe *table) {
   size_t places = places_now(table);
-  if (places > PLACES_LEAST && table->count <= places / 16) resize(table, places / 4);
+  if (places > PLACES_LEAST && table->count <= places / 16) resize(table, places / 4 > PLACES_LEAST ? places / 4 : PLACES_LEAST);
 }
 
 /* Change bits of a header that others may change at the same time, unless there are none. */

@@ -728,6 +728,32 @@ static void one_object_has_very_many_weak_references(void **state) {
   drop(weak);
 }
 
+/* Keep so many of the objects, each with a weak reference: the tables become smaller, or larger. */
+static void have(list *objects, list *weak, size_t many) {
+  for (size_t i = 0; i < objects->base.count; i++) {
+    if (i >= many) {
+      ouro_clear(&objects->items[i]);
+      ouro_clear(&weak->items[i]);
+    } else if (list_at(objects, i) == NULL) {
+      ouro_movref(&objects->items[i], ouro_new(&cell_type));
+      ouro_movref(&weak->items[i], ouro_weak_new(list_at(objects, i)));
+    }
+  }
+}
+
+static void the_tables_grow_and_shrink_again_and_again(void **state) {
+  (void)state;
+  static const size_t many[] = {4000, 60, 700, 1400, 100, 1300, 8, 2000, 130, 600, 0, 900};
+  list *objects = list_new(4000), *weak = list_new(4000);
+  for (size_t i = 0; i < sizeof many / sizeof *many; i++) {
+    have(objects, weak, many[i]);
+    for (size_t k = 0; k < many[i]; k++) assert_true(weak_is(list_at(weak, k), list_at(objects, k)));
+    OBJECTS_ARE_SOUND();
+  }
+  drop(objects);
+  drop(weak);
+}
+
 /* ---------------------------------------------------------------- chance, against a model */
 
 enum { OBJECTS = 40, REFERENCES = 200 };
@@ -880,6 +906,7 @@ int main(void) {
       OBJECT_TEST(collections_may_come_between_the_making_of_weak_references),
       OBJECT_TEST(very_many_objects_have_weak_references),
       OBJECT_TEST(one_object_has_very_many_weak_references),
+      OBJECT_TEST(the_tables_grow_and_shrink_again_and_again),
       OBJECT_TEST(random_programs_agree_with_a_model),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
