@@ -1,8 +1,9 @@
 /* own.c - each thread works on objects of its own: what is nobody else's must cost nothing because others work as well.
  *
- * Arguments: what (pairs: an object is made and dropped; counts: one more reference to one object, and one less; trees: binary trees of 255
- * nodes, by the node; rings: rings of three objects, by the object, which a collector must find; confined: the same, of a type whose objects
- * their thread collects by itself; nothing: arithmetic alone, to see what the machine has to give), threads, milliseconds. Prints rate and cpu_ns. */
+ * Arguments: what (pairs: an object is made and dropped; counts: one more reference to one object, and one less; trees: binary trees of
+ * 255 nodes, by the node; rings: rings of three objects, by the object, which a collector must find; confined: the same, of a type whose
+ * objects their thread collects by itself; nothing: arithmetic alone, to see what the machine has to give), threads, milliseconds.
+ * Prints rate and cpu_ns. */
 #include "team.h"
 
 static void pairs(member *self) {

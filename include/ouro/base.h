@@ -76,11 +76,13 @@ enum ouro_fatal_code {
   OURO_FATAL_OVERRUN = 6,          /* bytes after the end of a block were written (found under OURO_CONF=check) */
   OURO_FATAL_INTERNAL = 7,         /* an invariant of the heap itself does not hold */
   OURO_FATAL_DEAD_OBJECT = 8,      /* counted or released: an object that has been freed, or is being freed */
-  OURO_FATAL_WRONG_THREAD = 9,     /* counted by a second thread, where a confined type, or OURO_CONF=threads:1, promised that there is none */
+  OURO_FATAL_WRONG_THREAD = 9,     /* counted by a second thread, where a confined type, or OURO_CONF=threads:1, promised that there
+                                    * is none */
   OURO_FATAL_OBJECT_AS_BLOCK = 10, /* freed or resized as a block: an object */
   OURO_FATAL_COUNT_TOO_SMALL = 11, /* the collector found more references to an object than are counted, or a count fell below zero */
   OURO_FATAL_BAD_REFERENCE = 12,   /* the collector found a reference to what is no live object */
-  OURO_FATAL_LOCKED = 13,          /* released for the last time: an object in whose section a thread is; or a section ended that is not the innermost */
+  OURO_FATAL_LOCKED = 13,          /* released for the last time: an object in whose section a thread is; or a section ended that is
+                                    * not the innermost */
 };
 
 typedef struct ouro_fatal_info {

@@ -15,9 +15,10 @@
  *   5. references are cleared, and with them the objects go
  * Within each step the order between objects is not specified.
  *
- * Threads: any may call any function here, also from finalizers and callbacks; a collection inside one of the same thread does nothing. One collection
- * runs at a time, over the objects of all threads. The others are stopped for the test, for clearing weak references, and for the test of step 3; while
- * callbacks and finalizers run and while references are cleared and memory is freed, they go on. All that it calls runs in the thread that collects. */
+ * Threads: any may call any function here, also from finalizers and callbacks; a collection inside one of the same thread does nothing. One
+ * collection runs at a time, over the objects of all threads. The others are stopped for the test, for clearing weak references, and for
+ * the test of step 3; while callbacks and finalizers run and while references are cleared and memory is freed, they go on. All that it
+ * calls runs in the thread that collects. */
 #ifndef OURO_GC_H
 #define OURO_GC_H
 
@@ -28,11 +29,12 @@ OURO_BEGIN_DECLS
 #define OURO_GENERATIONS 3
 
 /* Collect `generation` and all younger ones, now, also while automatic collection is disabled.
- * Returns the number of objects found to be garbage, uncollectable ones included; 0 inside another collection; OURO_EINVAL, OURO_EPERM. Memory that
- * the collector lacks for its own tables makes it keep garbage, not fail.
+ * Returns the number of objects found to be garbage, uncollectable ones included; 0 inside another collection; OURO_EINVAL, OURO_EPERM.
+ * Memory that the collector lacks for its own tables makes it keep garbage, not fail.
  * Calls:   finalizers, callbacks of weak references, releases, and functions of ouro_gc_callback_add.
- * Threads: any. Where another collects, it waits for that, OUT, and takes its answer if that began later and took the generation as well. OURO_EBUSY: a
- *          thread did not come to a safepoint in time (OURO_CONF=stop_ms), or the other collection makes no progress for as long.
+ * Threads: any. Where another collects, it waits for that, OUT, and takes its answer if that began later and took the generation as
+ *          well. OURO_EBUSY: a thread did not come to a safepoint in time (OURO_CONF=stop_ms), or the other collection makes no
+ *          progress for as long.
  * Cost:    O(objects of the generations and their references). */
 OURO_API ptrdiff_t ouro_gc_collect(int generation);
 

@@ -22,8 +22,8 @@
  *   4. Change a slot with ouro_setref, ouro_clear or ouro_steal, or while nobody else can see the object.
  *
  * Threads: any number of them make, share and drop objects, with no lock that is everybody's; what is safe and what is not is said in
- * <ouro/thread.h>. The counts are biased (J. Choi, T. Shull, J. Torrellas, "Biased reference counting", PACT 2018; PEP 703): the thread that made an
- * object, its OWNER, counts without atomics, others with one each. */
+ * <ouro/thread.h>. The counts are biased (J. Choi, T. Shull, J. Torrellas, "Biased reference counting", PACT 2018; PEP 703): the thread
+ * that made an object, its OWNER, counts without atomics, others with one each. */
 #ifndef OURO_OBJECT_H
 #define OURO_OBJECT_H
 
@@ -50,8 +50,8 @@ OURO_BEGIN_DECLS
  *            -> MERGED   the owner releases its last one, and others hold some
  *            -> OWNED    by another thread, which releases the only reference there is: what was made here and given away whole goes there
  *                        (where one load shows both counts: x86-64; elsewhere it is queued)
- *            -> QUEUED   another thread releases one of several, and `shared` would fall below 0: the reference is one that the owner counted.
- *                        It goes to the owner's queue instead, which holds it from now on
+ *            -> QUEUED   another thread releases one of several, and `shared` would fall below 0: the reference is one that the owner
+ *                        counted. It goes to the owner's queue instead, which holds it from now on
  *   QUEUED   as OWNED, and in its owner's queue. What others release now may make `shared` negative.
  *            -> MERGED   the owner comes to its queue at a safepoint; or another thread acts for it, while it is out or gone
  *   MERGED   `count` is all there are, and everybody counts there, atomically. For ever.
@@ -124,8 +124,8 @@ enum ouro_type_flags {
   OURO_TYPE_UNCOLLECTABLE = 1u << 3, /* in a garbage cycle it is not freed but put on the garbage list, and keeps what it reaches */
   OURO_TYPE_TRACKED = 1u << 4,       /* watched by the collector though it owns no reference: what ouro_defer needs */
   /* Only the thread that makes an instance takes references to it, or touches it; another may at most release one that it was given. So its
-   * thread collects young ones by itself, and stops no other for it. 16 bytes more for each, and no extra bytes (ouro_new_extra). No effect on
-   * a type that the collector does not look at. */
+   * thread collects young ones by itself, and stops no other for it. 16 bytes more for each, and no extra bytes (ouro_new_extra). No effect
+   * on a type that the collector does not look at. */
   OURO_TYPE_CONFINED = 1u << 5,
 };
 
@@ -138,7 +138,8 @@ struct ouro_type {
   _Alignas(16) const char *name; /* for reports */
 #endif
   size_t size;                  /* bytes of the fixed part, header included */
-  const ouro_type *base;        /* instances are also instances of this: its references, visit, finalize and release are inherited. Or NULL */
+  /* instances are also instances of this: its references, visit, finalize and release are inherited. Or NULL */
+  const ouro_type *base;
   const uint32_t *references;   /* offsets of owned slots, OURO_REFERENCES(...); beside those of the base. Or NULL */
   size_t item_size;             /* bytes of each item behind the fixed part; 0: none. Then the object begins with an ouro_var */
   /* Show every owned slot that `references` does not list, with ouro_visit. No side effects: it may run at any safepoint, on an object
@@ -185,8 +186,8 @@ OURO_API int ouro_type_check(ouro_type *type, char *text, size_t text_size);
 OURO_API ouro_type *ouro_type_new(const ouro_type *description) OURO_ATTR_NEW;
 OURO_API void ouro_type_release(ouro_type *type);
 
-/* What a visit function is given, for each slot that it shows. It runs in the thread that looks: with all others stopped, or when nobody else can
- * see the object any more. So it takes no lock, and begins no section.
+/* What a visit function is given, for each slot that it shows. It runs in the thread that looks: with all others stopped, or when nobody
+ * else can see the object any more. So it takes no lock, and begins no section.
  * ouro_visit: `slot` is the address of a pointer to an object, or NULL in it.
  * ouro_visit_tagged: the slot is a word that holds an object in some other form (tag bits): `object` is that object, and the library
  * writes `empty` to the word when it clears it. */
@@ -267,7 +268,8 @@ static inline bool ouro__count_deferred(const ouro_object *object, int32_t chang
   if (ouro__owner_of(object) != OURO__DEFERRED) return false;
   uint32_t number = (uint32_t)OURO__NOW(object->ouro__count); /* read just here: the owner's way shall not pay for it */
   if (number >= ouro__at.deferred_room) return false;
-  OURO__SET(ouro__at.deferred[number], (int32_t)((uint32_t)OURO__SEE(ouro__at.deferred[number]) + (uint32_t)change)); /* modulo 2^32, as their sum */
+  /* modulo 2^32, as their sum */
+  OURO__SET(ouro__at.deferred[number], (int32_t)((uint32_t)OURO__SEE(ouro__at.deferred[number]) + (uint32_t)change));
   return true;
 }
 
@@ -301,9 +303,11 @@ static inline void ouro__release_ref(void *held) {
  * Ownership: stolen.
  * Fatal:     OURO_FATAL_DEAD_OBJECT: it has been freed, so this reference was released twice; OURO_FATAL_COUNT_TOO_SMALL.
  * Calls:     finalizers, callbacks of weak references, and releases of all that goes.
- * Threads:   any; atomic. What the owner counted beside others, and another thread releases, waits for the owner's next safepoint, unless the owner is
- *            out or gone: there it may go as late as that. It goes in the thread that releases the last one, or takes it from the queue.
- * Cost:      the owner: a load, a test, a subtraction, a store; others: an atomic exchange; O(1) for each object that goes, on a bounded stack. */
+ * Threads:   any; atomic. What the owner counted beside others, and another thread releases, waits for the owner's next safepoint, unless
+ *            the owner is out or gone: there it may go as late as that. It goes in the thread that releases the last one, or takes it
+ *            from the queue.
+ * Cost:      the owner: a load, a test, a subtraction, a store; others: an atomic exchange; O(1) for each object that goes, on a
+ *            bounded stack. */
 static inline void ouro_decref(ouro_ref owned) { ouro__release_ref((void *)ouro_borrow(owned)); }
 
 /* The same, where NULL is allowed.
@@ -318,8 +322,8 @@ static inline void ouro_xdecref(ouro_ref owned) {
 
 /* A new reference to a borrowed object.
  * Ownership: new.
- * Threads:   any; atomic. What lends it must not let go meanwhile: a slot that another thread may change is read in a section, and the reference
- *            taken there.
+ * Threads:   any; atomic. What lends it must not let go meanwhile: a slot that another thread may change is read in a section, and the
+ *            reference taken there.
  * Cost:      that of ouro_incref. */
 OURO_ATTR_NEW static inline ouro_ref ouro_newref(void *object) {
   ouro_incref(object);
@@ -381,13 +385,13 @@ static inline void ouro__auto_clear(void *slot) { ouro_clear((ouro_slot)slot); }
 #define OURO_AUTO(T) __attribute__((cleanup(ouro__auto_clear), unused)) OURO_OWNED(T)
 #endif
 
-/* One more reference, unless the object is about to go: for who knows that the memory is still there, but not whether anybody holds the object: a cache
- * that an object leaves in its release function. Before, ouro_allow_tries(object), once, by who holds it.
+/* One more reference, unless the object is about to go: for who knows that the memory is still there, but not whether anybody holds the
+ * object: a cache that an object leaves in its release function. Before, ouro_allow_tries(object), once, by who holds it.
  * Ownership: true: a new reference, the caller's.
  * Returns:   false where the last reference has been released.
  * Fatal:     OURO_FATAL_WRONG_THREAD.
- * Threads:   any; atomic, also against the last ouro_decref. The memory must be that of the object still: look for it under a lock that its release
- *            function takes as well.
+ * Threads:   any; atomic, also against the last ouro_decref. The memory must be that of the object still: look for it under a lock that its
+ *            release function takes as well.
  * Cost:      a lock of one of 64, by address (none, as long as there is one thread); an addition. Objects that allow it go a slower way. */
 OURO_API void ouro_allow_tries(void *object);
 OURO_API bool ouro_try_incref(void *object);
@@ -397,10 +401,10 @@ OURO_API bool ouro_try_incref(void *object);
  * Cost:    O(1); of a deferred object a lock, and O(threads). */
 OURO_API size_t ouro_refcount(const void *object);
 
-/* Is the caller's reference the only one? Then it may change the object as if it had just been made. (A weak reference may become a strong one at any
- * time, of course.)
- * Threads: any that holds a reference; true stays true until the caller gives one away. False also where another thread owns the object, or its
- *          queue holds it: then nobody can tell without asking that thread.
+/* Is the caller's reference the only one? Then it may change the object as if it had just been made. (A weak reference may become a strong
+ * one at any time, of course.)
+ * Threads: any that holds a reference; true stays true until the caller gives one away. False also where another thread owns the object, or
+ *          its queue holds it: then nobody can tell without asking that thread.
  * Cost:    three loads. */
 static inline bool ouro_is_unique(const void *object) {
   const ouro_object *self = (const ouro_object *)object;
@@ -418,15 +422,16 @@ static inline bool ouro_is_unique(const void *object) {
 OURO_API int ouro_make_immortal(void *object);
 OURO_API bool ouro_is_immortal(const void *object);
 
-/* An immortal object in static memory (not const: its header may be written to): struct point origin = {OURO_IMMORTAL_OBJECT(&point_type), ...}. The collector does not look into
- * it: it holds no references, or those to immortal objects. */
+/* An immortal object in static memory (not const: its header may be written to):
+ * struct point origin = {OURO_IMMORTAL_OBJECT(&point_type), ...}. The collector does not look into it: it holds no references, or those
+ * to immortal objects. */
 #define OURO_IMMORTAL_OBJECT(type_) {1, 0, ((uint64_t)OURO__IMMORTAL << 48) + (uint64_t)(uintptr_t)(type_)}
 
 /* Deferred counting, for what every thread will touch (types, functions, interned names): the object is not freed the moment its count
  * reaches zero, but by the next collection of generation 2 that finds nothing that refers to it. It stays tracked.
  * Each thread counts for itself, without atomics. Not more than 2^31 - 1 references at a time.
- * Errors:  OURO_EINVAL where the type is not tracked (see OURO_TYPE_TRACKED), or the object is immortal or deferred already; OURO_ENOMEM; OURO_EPERM;
- *          OURO_EBUSY: a thread did not come to a safepoint in time. Nothing has changed then.
+ * Errors:  OURO_EINVAL where the type is not tracked (see OURO_TYPE_TRACKED), or the object is immortal or deferred already; OURO_ENOMEM;
+ *          OURO_EPERM; OURO_EBUSY: a thread did not come to a safepoint in time. Nothing has changed then.
  * Threads: any that holds a reference, also when others do.
  * Cost:    that of stopping the world, where threads are many; O(1) otherwise. */
 OURO_API int ouro_defer(void *object);

@@ -1,17 +1,17 @@
 /* ouro/thread.h - threads: who may touch objects, where a thread can be stopped, the lock of an object, and what is freed later.
  *
- * No lock is everybody's. Any thread makes, shares, drops and weakly references objects; it is ATTACHED by the first thing that it does with
- * them, and DETACHED when it ends. What it leaves behind, live objects, references that others release, young objects, is taken over
+ * No lock is everybody's. Any thread makes, shares, drops and weakly references objects; it is ATTACHED by the first thing that it does
+ * with them, and DETACHED when it ends. What it leaves behind, live objects, references that others release, young objects, is taken over
  * with its number by the next thread that attaches, or by whoever needs to.
  *
- *   attached:   IN   it may touch objects. It can be stopped at a SAFEPOINT alone: ouro_safepoint(), and where an allocation of objects takes its
- *                    slow path
+ *   attached:   IN   it may touch objects. It can be stopped at a SAFEPOINT alone: ouro_safepoint(), and where an allocation of objects
+ *                    takes its slow path
  *               OUT  it has said that it waits in the system (ouro_blocking_begin), or is being stopped: it touches no object
  *
- * Whoever needs all objects to stand still (a collection, a walk, fork) stops the world: it waits until every other thread is OUT. So a thread that
- * computes for long, or waits in the system, without saying so delays that: call ouro_safepoint() in long loops, and put
- * ouro_blocking_begin() and ouro_blocking_end() around what may sleep: reads, locks of others, pthread_join. Who waits too long for
- * the others gives up (OURO_CONF=stop_ms:1000), and ouro_stop_stats_get() says who was late.
+ * Whoever needs all objects to stand still (a collection, a walk, fork) stops the world: it waits until every other thread is OUT. So a
+ * thread that computes for long, or waits in the system, without saying so delays that: call ouro_safepoint() in long loops, and put
+ * ouro_blocking_begin() and ouro_blocking_end() around what may sleep: reads, locks of others, pthread_join. Who waits too long for the
+ * others gives up (OURO_CONF=stop_ms:1000), and ouro_stop_stats_get() says who was late.
  *
  * What of an object is safe:
  *   - counting it, referring to it weakly, asking its type: from any thread that holds a reference
@@ -108,8 +108,8 @@ OURO_API void ouro__safepoint_slow(void);
  * Cost:    about a microsecond; the second thread of a program pays once for letting the first one know. */
 OURO_API int ouro_thread_attach(void);
 
-/* Detach it before it ends: it takes what others have released for it, and lets its number go. What it does with objects later attaches it anew. Not
- * attached: nothing. A thread that ends is detached without asking, after the destructors of its other thread-specific data.
+/* Detach it before it ends: it takes what others have released for it, and lets its number go. What it does with objects later attaches it
+ * anew. Not attached: nothing. A thread that ends is detached without asking, after the destructors of its other thread-specific data.
  * Errors:  OURO_EBUSY: inside a section, a finalizer, a callback, or a visitor.
  * Calls:   as ouro_safepoint, but it does not collect.
  * Threads: any, for itself.
@@ -128,8 +128,8 @@ OURO_API size_t ouro_thread_count(void);
 
 /* ---------------------------------------------------------------- safepoints */
 
-/* Here the thread may be stopped, takes what others have released for it, and collects where a collection is due. Call it in loops that make
- * objects, where everything that must live on is held by a counted reference.
+/* Here the thread may be stopped, takes what others have released for it, and collects where a collection is due. Call it in loops that
+ * make objects, where everything that must live on is held by a counted reference.
  * Calls:   finalizers and callbacks of weak references, releases, and functions of ouro_gc_callback_add.
  * Threads: any, attached or not; not between ouro_blocking_begin and its end, and not in a visit function.
  * Cost:    two loads, a comparison. */
@@ -170,14 +170,15 @@ OURO_API void ouro_stop_stats_get(ouro_stop_stats *stats);
  *     ouro_section_end(&section);
  *
  * For whoever writes a type: a section guards what the type says it guards. Sections nest, like the blocks of a program, also those of one
- * object. A thread that has to wait for one, or calls ouro_blocking_begin, lets go of all that it is in, and has the innermost one again before
- * it goes on: so sections cannot deadlock, and what one guards may have changed behind anything that begins another section, or
- * blocks. An outer one is had again when the one within it ends. Two objects whose fields must agree take one section of both, in no particular
- * order. Who waits gets its turn within about a millisecond of what those before it need. A safepoint does not let go of sections, and who
- * waits for one is OUT.
+ * object. A thread that has to wait for one, or calls ouro_blocking_begin, lets go of all that it is in, and has the innermost one again
+ * before it goes on: so sections cannot deadlock, and what one guards may have changed behind anything that begins another section, or
+ * blocks. An outer one is had again when the one within it ends. Two objects whose fields must agree take one section of both, in no
+ * particular order. Who waits gets its turn within about a millisecond of what those before it need. A safepoint does not let go of
+ * sections, and who waits for one is OUT.
  *
- * The caller holds references to the objects. Reported as OURO_FATAL_LOCKED: an object that is freed inside a section of its own, a section that is
- * ended and is not the thread's innermost, and a section in a visit function that would have to wait, for a thread that stands still. */
+ * The caller holds references to the objects. Reported as OURO_FATAL_LOCKED: an object that is freed inside a section of its own,
+ * a section that is ended and is not the thread's innermost, and a section in a visit function that would have to wait, for a
+ * thread that stands still. */
 
 typedef struct ouro_section {
   struct ouro_section *ouro__outer;
@@ -196,22 +197,22 @@ OURO_API void ouro_section_end(ouro_section *section);
 
 /* ---------------------------------------------------------------- what is freed later (quiescent states: QSBR)
  *
- * For what other threads may read without a lock: an array that was replaced by a larger one is freed when every attached thread has been at a
- * safepoint, or OUT, since: then nobody can still be reading it.
+ * For what other threads may read without a lock: an array that was replaced by a larger one is freed when every attached thread has been
+ * at a safepoint, or OUT, since: then nobody can still be reading it.
  *
  *     reader, attached                                    writer
  *     array *found = atomic load(&it->array), acquire     array *old = atomic exchange(&it->array, larger), release
  *     ... found->items[i] ...                             ouro_free_later(old)
  *
- * What it found so, a reader does not use any more behind whatever may be a safepoint: ouro_safepoint, an allocation of an object, a collection,
- * ouro_blocking_begin, the beginning or end of a section, ouro_free_later. A thread that is not attached is not waited for: it must not read
- * so. (T. Hart and others, "Performance of memory reclamation for lockless
- * synchronization", 2007.) */
+ * What it found so, a reader does not use any more behind whatever may be a safepoint: ouro_safepoint, an allocation of an object, a
+ * collection, ouro_blocking_begin, the beginning or end of a section, ouro_free_later. A thread that is not attached is not waited for: it
+ * must not read so. (T. Hart and others, "Performance of memory reclamation for lockless synchronization", 2007.) */
 
 /* ouro_free(block), later; the block is to be found by nobody any more. With one thread attached: now. NULL: nothing.
- * What waits is bounded: with more than 1 MiB (OURO_CONF=later:SIZE) or without memory for its own list, it asks all threads to come by, and waits
- * for that, OUT, but in its sections; no longer than a second. Where one does not come by, more than that waits, and it is asked anew when as much
- * again has been added. (No thread comes by and there is no memory either: the block stays for ever, and counts as waiting.)
+ * What waits is bounded: with more than 1 MiB (OURO_CONF=later:SIZE) or without memory for its own list, it asks all threads to come
+ * by, and waits for that, OUT, but in its sections; no longer than a second. Where one does not come by, more than that waits, and
+ * it is asked anew when as much again has been added. (No thread comes by and there is no memory either: the block stays for ever,
+ * and counts as waiting.)
  * Ownership: block STOLEN.
  * Calls:   nothing.
  * Threads: any, not inside a visit function; what the caller reads without a lock it must not go on reading.

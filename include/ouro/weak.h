@@ -8,9 +8,9 @@
  * a weak reference that goes before its referent takes its callback with it; one that is garbage together with its referent is not
  * called. Collections: see the order in <ouro/gc.h>.
  *
- * Threads: any may make weak references, and ask them, while others do and while the referent goes: whether it dies is decided once, and either
- * ouro_weak_get has a reference or the object is dead for everybody. A callback runs in the thread in which the referent died: that of the last
- * ouro_decref, or the one that collects; with no lock held. */
+ * Threads: any may make weak references, and ask them, while others do and while the referent goes: whether it dies is decided once, and
+ * either ouro_weak_get has a reference or the object is dead for everybody. A callback runs in the thread in which the referent died: that
+ * of the last ouro_decref, or the one that collects; with no lock held. */
 #ifndef OURO_WEAK_H
 #define OURO_WEAK_H
 
@@ -30,8 +30,8 @@ typedef void (*ouro_weak_fn)(ouro_weak *weak, void *data, void *held);
  * Cost:      O(1) expected; with more than one thread, a lock of one of 64. */
 OURO_API ouro_ref ouro_weak_new(void *object) OURO_ATTR_NEW;
 
-/* One of its own, with a callback (not NULL: EINVAL). `data` is handed to the callback, untouched; `held` is an object, or NULL, that the weak reference
- * keeps alive and that the collector sees.
+/* One of its own, with a callback (not NULL: EINVAL). `data` is handed to the callback, untouched; `held` is an object, or NULL, that the
+ * weak reference keeps alive and that the collector sees.
  * Ownership: new; `held` borrowed.
  * Errors:    as ouro_weak_new.
  * Threads:   any that holds a reference to the object. The callback may run in another thread than this one: what it uses beside `data` and
@@ -47,8 +47,8 @@ OURO_API ouro_ref ouro_weak_get(ouro_weak *weak) OURO_ATTR_NEW;
 OURO_API bool ouro_weak_is_dead(const ouro_weak *weak);
 
 /* How many weak references there are to an object; the first `room` of them, borrowed, the shared one first, then the newest.
- * Threads: any that holds a reference to the object. The number may be out of date at once; what is listed is to be used only where no other thread
- *          releases it meanwhile.
+ * Threads: any that holds a reference to the object. The number may be out of date at once; what is listed is to be used only where no
+ *          other thread releases it meanwhile.
  * Cost:    O(weak references to it). */
 OURO_API size_t ouro_weak_count(const void *object);
 OURO_API size_t ouro_weak_list(const void *object, ouro_weak **out, size_t room);

@@ -1,8 +1,8 @@
 /* gc/confined.c - a thread's own collection: of its young confined objects, without stopping any other thread.
  *
- * The test is that of count.c, on a set that no other thread can reach: whoever could would hold a reference, or read it in an object of the set,
- * which a confined type forbids. References to what others own are not followed. It needs no memory: the set is linked already, so a member's
- * `next` leads to the next one meanwhile, and `prev` is its mark. All else that has links has none of these marks there:
+ * The test is that of count.c, on a set that no other thread can reach: whoever could would hold a reference, or read it in an object of
+ * the set, which a confined type forbids. References to what others own are not followed. It needs no memory: the set is linked already, so
+ * a member's `next` leads to the next one meanwhile, and `prev` is its mark. All else that has links has none of these marks there:
  *
  *   ...10  COUNTED: above these two bits, its references less those that were found in members so far
  *   ...11  REACHED, and perhaps the next one whose references are still to be looked at

@@ -1,7 +1,7 @@
 /* gc/debug.c - callbacks around collections, what the debug flags say, and the garbage list.
  *
- * All lists are under the collector's lock, which is not held while the program's functions run, nor while memory is asked for: that may have a
- * report written, which asks the collector. */
+ * All lists are under the collector's lock, which is not held while the program's functions run, nor while memory is asked for: that may
+ * have a report written, which asks the collector. */
 #include <string.h>
 #include <unistd.h>
 

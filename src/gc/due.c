@@ -10,7 +10,8 @@ void ouro__collector_start(void) {
   static _Atomic bool started;
   size_t length;
   if (atomic_exchange_explicit(&started, true, memory_order_acq_rel)) return;
-  const char *stress = ouro__load_relaxed(&ouro__gc.stress_set) ? NULL : ouro__conf_find("gc_stress", &length); /* the program has the last word */
+  /* the program has the last word */
+  const char *stress = ouro__load_relaxed(&ouro__gc.stress_set) ? NULL : ouro__conf_find("gc_stress", &length);
   if (stress && length == 1 && *stress >= '0' && *stress <= '9') ouro_gc_set_stress(*stress - '0');
   ouro__report_join();
 }
@@ -35,8 +36,9 @@ void ouro__gc_set_limit(void) {
 
 enum { PATIENCE_MOST = 6 };
 
-/* Where young objects live, it is no use to look at them early: many more of them will have gone by their counts a little later. So as
- * long as collections find next to nothing, the next one waits for twice as many, up to 32 times, or 64 where as many are old; and no longer once they find some. */
+/* Where young objects live, it is no use to look at them early: many more of them will have gone by their counts a little later. So as long
+ * as collections find next to nothing, the next one waits for twice as many, up to 32 times, or 64 where as many are old; and no longer
+ * once they find some. */
 void ouro__learn(const ouro_gc_info *info) {
   unsigned before = ouro__load_relaxed(&ouro__gc.patience), now = before;
   if (ouro__load_relaxed(&ouro__gc.exact)) return;
@@ -68,11 +70,12 @@ static int generation_due(void) {
 /* A collection that nobody asked for waits no longer than this for the others. */
 #define SHORT_PATIENCE UINT64_C(10000000)
 
-/* Who makes so many times what makes a collection due, while another thread collects, waits for that: otherwise several threads could make garbage
- * faster than one takes it away. */
+/* Who makes so many times what makes a collection due, while another thread collects, waits for that: otherwise several threads could make
+ * garbage faster than one takes it away. */
 enum { MUCH = 2, RAISED_MOST = 6 };
 
-/* Where a thread did not come, this one makes more objects before it tries again: as many as are usual, then twice as many each time, up to 64 times. */
+/* Where a thread did not come, this one makes more objects before it tries again: as many as are usual, then twice as many each
+ * time, up to 64 times. */
 static _Thread_local struct {
   unsigned raised;
   int64_t since, until; /* objects made: when it was given up, and when it is tried again */

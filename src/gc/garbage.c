@@ -1,15 +1,15 @@
 /* gc/garbage.c - what happens to the condemned, in the order that <ouro/gc.h> promises.
  *
- * Whoever is condemned has the state OURO_STATE_TRASH, and is found by walking over the list of garbage: there is no list of objects, and so no
- * memory that could be missing.
+ * Whoever is condemned has the state OURO_STATE_TRASH, and is found by walking over the list of garbage: there is no list of objects, and
+ * so no memory that could be missing.
  *
  *   world stopped   survey; spare what is never collected; clear weak references with callbacks
  *   going on        call the callbacks; run finalizers: each object is found with the world stopped, and held from then on
  *   world stopped   test again; clear weak references without callbacks; own and hold each that is still condemned
  *   going on        clear their references; release them
  *
- * From the second stop on nobody else can find them, and none goes before it is released here: so no byte says that something is condemned which is
- * another object by now. */
+ * From the second stop on nobody else can find them, and none goes before it is released here: so no byte says that something is condemned
+ * which is another object by now. */
 #include "gc/gc.h"
 
 typedef struct disposal {
@@ -255,7 +255,8 @@ static ouro__outcome with_care(disposal *it, size_t condemned, uint64_t patience
       outcome.given_up = true;
       return outcome;
     }
-    outcome.collected = ouro__test(OURO_SCOPE_GARBAGE, ouro__garbage.full, OURO_STATE_TRASH, OURO_STATE_TRASH, ouro__garbage.survivors).garbage;
+    outcome.collected =
+        ouro__test(OURO_SCOPE_GARBAGE, ouro__garbage.full, OURO_STATE_TRASH, OURO_STATE_TRASH, ouro__garbage.survivors).garbage;
   }
   finish(it);
   return outcome;

@@ -12,14 +12,14 @@
  * A SET is any set of tracked objects: those whose byte of state tells that they belong to it. The test needs nothing else: it may be
  * done on the young objects, on all, or on the few that an earlier look has condemned, and between two tests the program may run.
  *
- * Threads. One thread collects at a time (turns.c). It stops the world for the test, and for what must see an object in one piece; then the world
- * goes on, and nobody else can reach what was condemned, but by a weak reference without a callback. So:
+ * Threads. One thread collects at a time (turns.c). It stops the world for the test, and for what must see an object in one piece; then the
+ * world goes on, and nobody else can reach what was condemned, but by a weak reference without a callback. So:
  *
  *   I-GC-1  a byte of state is OURO_STATE_TRASH only in a unit of the garbage list (units.c), and that unit is pinned
- *   I-GC-2  while the world goes on, the collector reads bytes of the garbage list's units alone, and writes those of the condemned alone, one by
- *           one: the others belong to threads that make and free objects there
- *   I-GC-3  while the world goes on, the condemned are freed by the collector alone (stage SWEPT or CLEARED), or it does not look at them but
- *           with the world stopped (stage JUDGED) */
+ *   I-GC-2  while the world goes on, the collector reads bytes of the garbage list's units alone, and writes those of the condemned alone,
+ *           one by one: the others belong to threads that make and free objects there
+ *   I-GC-3  while the world goes on, the condemned are freed by the collector alone (stage SWEPT or CLEARED), or it does not look at them
+ *           but with the world stopped (stage JUDGED) */
 #ifndef OURO_GC_GC_H
 #define OURO_GC_GC_H
 
@@ -34,8 +34,8 @@
 /* Which units are walked: those listed for a generation, or all. */
 typedef enum ouro__scope { OURO_SCOPE_YOUNG, OURO_SCOPE_MIDDLE, OURO_SCOPE_ALL, OURO_SCOPE_GARBAGE } ouro__scope;
 
-/* How far it has come with the condemned. A collection that is given up, or whose thread is not there after fork, leaves them as they are, and
- * the next one goes on there. */
+/* How far it has come with the condemned. A collection that is given up, or whose thread is not there after fork, leaves them as they are,
+ * and the next one goes on there. */
 typedef enum ouro__stage {
   OURO_STAGE_NONE,
   OURO_STAGE_JUDGED,  /* finalizers and callbacks run: any of them may come back */
@@ -149,8 +149,8 @@ typedef struct ouro__verdict {
   bool deferred;   /* some is, perhaps */
 } ouro__verdict;
 
-/* Test the objects whose state is at least `lowest` and at most `highest`; those that are no garbage get the state `survivors`. `full`: deferred
- * objects may be garbage. The world is stopped, as for all of count.c, mark.c and known.c. */
+/* Test the objects whose state is at least `lowest` and at most `highest`; those that are no garbage get the state `survivors`. `full`:
+ * deferred objects may be garbage. The world is stopped, as for all of count.c, mark.c and known.c. */
 ouro__verdict ouro__test(ouro__scope scope, bool full, uint8_t lowest, uint8_t highest, uint8_t survivors);
 
 /* From objects whose state is OURO_STATE_PENDING, mark all of the condemned that they reach; the marked ones get the state `survivors`.
@@ -159,15 +159,15 @@ size_t ouro__spare(ouro__scope scope, uint8_t survivors);
 
 /* ---------------------------------------------------------------- units of garbage (units.c) */
 
-/* With the world stopped, when the young objects of the scope have been moved out of generation 0, those of a larger one out of 1 as well: let the
- * lists be empty, and put the units that hold condemned objects, if there are `any`, in the list of garbage. */
+/* With the world stopped, when the young objects of the scope have been moved out of generation 0, those of a larger one out of 1 as well:
+ * let the lists be empty, and put the units that hold condemned objects, if there are `any`, in the list of garbage. */
 void ouro__gather_garbage(ouro__scope scope, bool any);
 
 /* With the world stopped: take those out of it that hold none any more. */
 void ouro__gather_again(void);
 
-/* Take the first unit, with the bits of its condemned objects in `left`: their bytes become `then`, and the unit is not pinned any more: the
- * caller deals with those in `left`. false: there is none. */
+/* Take the first unit, with the bits of its condemned objects in `left`: their bytes become `then`, and the unit is not pinned any more:
+ * the caller deals with those in `left`. false: there is none. */
 bool ouro__take_garbage_unit(uint8_t then);
 
 /* One of those that are left of the unit that was taken; NULL: none. */
@@ -187,8 +187,8 @@ bool ouro__collect_confined(ouro_gc_info *info);
 void ouro__count_stats(const ouro_gc_info *info);
 bool ouro__gc_is_told(void);
 
-/* Deal with what was condemned, which is in the list of garbage. The world is stopped at first, and goes on when it returns. Runs anything. `patience_ns`:
- * for stopping the world again; where it does not stop, all survive. */
+/* Deal with what was condemned, which is in the list of garbage. The world is stopped at first, and goes on when it returns. Runs anything.
+ * `patience_ns`: for stopping the world again; where it does not stop, all survive. */
 ouro__outcome ouro__dispose(const ouro__verdict *verdict, uint64_t patience_ns);
 
 /* What a collection before has left: go on with it. The world goes on. false: it could not be stopped. */
@@ -259,7 +259,8 @@ ptrdiff_t ouro__collect_generation(int generation, bool was_due, uint64_t patien
 /* due.c: what a collection that was due found, for the next one to be due at the right time. */
 void ouro__learn(const ouro_gc_info *info);
 
-/* report.c: tell the preloaded library, where there is one, that there are objects. And, at a safepoint: a report is waiting for figures. */
+/* report.c: tell the preloaded library, where there is one, that there are objects. And, at a safepoint: a report is
+ * waiting for figures. */
 void ouro__report_join(void);
 
 /* In a child of fork. */

@@ -1,9 +1,9 @@
 /* gc/report.c - the objects' part of a report: live ones by type and generation, and what the collections did.
  *
- * The figures are taken by whoever writes a report, where that is safe: in an attached thread, outside of signal handlers and of collections of its
- * own, and not from the heap's tick, which may come while locks are held. Anybody else shows those that were taken last, if any, and has them taken
- * anew at the thread's next safepoint, or at the end of the next collection. They are taken into fixed memory, and written from there without
- * allocating. */
+ * The figures are taken by whoever writes a report, where that is safe: in an attached thread, outside of signal handlers and of
+ * collections of its own, and not from the heap's tick, which may come while locks are held. Anybody else shows those that were taken last,
+ * if any, and has them taken anew at the thread's next safepoint, or at the end of the next collection. They are taken into fixed memory,
+ * and written from there without allocating. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* gc/sweep.c - plain garbage, whose going nobody can notice: freed in the order of addresses, without counting.
  *
  * All references to garbage come from garbage: they need not be counted down. First, references from garbage to anything else are
- * released, while all garbage is still in place; whatever that runs, here or in other threads, cannot reach any of it. Then the blocks are freed, those
- * of a unit together. A child of fork finds it at any point in between: what is not yet dead has only references that are still to be
- * released. */
+ * released, while all garbage is still in place; whatever that runs, here or in other threads, cannot reach any of it. Then the blocks are
+ * freed, those of a unit together. A child of fork finds it at any point in between: what is not yet dead has only references that are
+ * still to be released. */
 #include <string.h>
 
 #include "gc/gc.h"

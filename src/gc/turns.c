@@ -1,7 +1,8 @@
 /* gc/turns.c - one collection at a time: who has its turn, and who waits for it.
  *
- * A turn lasts while finalizers and callbacks run, so its lock is none of those of base/: it may be held for long, by a thread that waits for the very
- * thread that would wait for it. So who waits gives up when the collection makes no progress for as long as a thread may be late (OURO_CONF=stop_ms). */
+ * A turn lasts while finalizers and callbacks run, so its lock is none of those of base/: it may be held for long, by a thread that waits
+ * for the very thread that would wait for it. So who waits gives up when the collection makes no progress for as long as a thread may be
+ * late (OURO_CONF=stop_ms). */
 #include "gc/gc.h"
 #include "os/os.h"
 

@@ -1,8 +1,8 @@
 /* gc/units.c - the units that garbage lies in: a list that the collector walks over while the world goes on.
  *
- * They are pinned: their pools, and with them the bytes of state, stay where they are. A unit in this list is linked by next[0] and says that it is in
- * list 0, so that nobody who makes an object there puts it in the young list. When it is taken out it is put there, since young objects
- * may have been made meanwhile: whether there are some cannot be told while others make them. */
+ * They are pinned: their pools, and with them the bytes of state, stay where they are. A unit in this list is linked by next[0] and says
+ * that it is in list 0, so that nobody who makes an object there puts it in the young list. When it is taken out it is put there, since
+ * young objects may have been made meanwhile: whether there are some cannot be told while others make them. */
 #include "gc/gc.h"
 
 ouro__garbage_units ouro__garbage = {.first = OURO_UNIT_END, .last = OURO_UNIT_END, .unit = OURO_UNIT_END};
@@ -29,12 +29,14 @@ static void append(size_t unit) {
 
 /* ---------------------------------------------------------------- with the world stopped */
 
-/* To the young list, with the bit that says so. Whoever puts one there does the same (object.c); nobody takes one but with the world stopped. */
+/* To the young list, with the bit that says so. Whoever puts one there does the same (object.c); nobody takes one but
+ * with the world stopped. */
 static void push_young(size_t unit) {
   uint32_t first = ouro__load_relaxed(&ouro__units_listed[0]);
   do {
     ouro__hot_sides[unit].next[0] = first;
-  } while (!atomic_compare_exchange_weak_explicit(&ouro__units_listed[0], &first, (uint32_t)unit, memory_order_release, memory_order_relaxed));
+  } while (!atomic_compare_exchange_weak_explicit(&ouro__units_listed[0], &first, (uint32_t)unit, memory_order_release,
+                                                  memory_order_relaxed));
 }
 
 static size_t take_list(unsigned list) {
@@ -43,7 +45,8 @@ static size_t take_list(unsigned list) {
   return first;
 }
 
-/* It has been taken from the list: does it go back? Young objects there are by now only where a visit function has made some, which it must not. */
+/* It has been taken from the list: does it go back? Young objects there are by now only where a visit function has made
+ * some, which it must not. */
 static void put_back_young(size_t unit, bool trash) {
   clear_listed(unit, 1);
   if (trash || !holds(&ouro__hot_sides[unit], OURO_STATE_YOUNG)) return;

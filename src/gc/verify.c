@@ -171,7 +171,8 @@ static const char *wrong_flags(const ouro_object *object) {
   uint32_t shared = object->ouro__shared;
   unsigned owner = ouro__owner(object);
   bool counts_there = owner != OURO__IMMORTAL && owner != OURO__DEFERRED;
-  if (counts_there && (owner == OURO__MERGED) != ((shared & OURO_S_MERGED) != 0)) return "an object that is merged, and does not say so, or says so, and is not";
+  if (counts_there && (owner == OURO__MERGED) != ((shared & OURO_S_MERGED) != 0))
+    return "an object that is merged, and does not say so, or says so, and is not";
   if (shared & OURO_S_QUEUED && owner == OURO__MERGED) return "a merged object in a queue";
   if (ouro__has(object, OURO_WEAK) && !(shared & OURO_S_WATCHED)) return "I-OBJ-5: an object with weak references that is not watched";
   return NULL;
@@ -238,7 +239,10 @@ size_t ouro_gc_verify(char *text, size_t text_size) {
   if (text && text_size) *text = 0;
   int result = ouro__look_begin();
   if (result) {
-    complain(&it, result == OURO_EPERM ? "this is a second thread, under OURO_CONF=threads:1" : "a thread did not come to a safepoint in time", NULL, NULL);
+    complain(&it,
+             result == OURO_EPERM ? "this is a second thread, under OURO_CONF=threads:1"
+                                  : "a thread did not come to a safepoint in time",
+             NULL, NULL);
     return SIZE_MAX;
   }
   check_all(&it);

@@ -1,17 +1,18 @@
 /* object/confined.c - objects of one thread alone (OURO_TYPE_CONFINED): the young ones of each number, in a list.
  *
  * Nobody but the owner may count, read or change such an object. So its thread can tell by itself which of its young ones are garbage, and
- * need not stop the others (gc/confined.c). For that it must find them without walking over units, where others have objects as well. Behind
- * all that its type asks for, a confined object has two links:
+ * need not stop the others (gc/confined.c). For that it must find them without walking over units, where others have objects as well.
+ * Behind all that its type asks for, a confined object has two links:
  *
- *   record -> youngest -> ... -> oldest          next: NULL in the oldest; prev: in the youngest the record's address, plus 1; NULL: in no list
+ *   record -> youngest -> ... -> oldest    next: NULL in the oldest; prev: in the youngest the record's address, plus 1; NULL: in no list
  *
  * I-CONF-1  what is in the list of a number is owned by it, OURO_S_CONFINED, and its state is OURO_STATE_UNTRACKED (to other
  *           collections than its thread's own it is no member of any set: what it refers to is held), or, where its finalizer has run or it
  *           was untracked meanwhile, OURO_STATE_YOUNG
  * I-CONF-2  the list changes by who acts for the number alone
  *
- * An object whose owner changes leaves the list, and is young like any other; so is everything in all lists before a collection that stops the world. */
+ * An object whose owner changes leaves the list, and is young like any other; so is everything in all lists before a collection
+ * that stops the world. */
 #include "object/object.h"
 
 static ouro__links *links_of(const ouro_object *object) { return ouro__links_of(object, ouro_type_of(object)); }

@@ -162,7 +162,8 @@ static OURO_NOINLINE void complex_now(ouro_object *object) {
 
 static void with_slots_now(ouro_object *object, const ouro_type *type, size_t next);
 
-/* Most objects: no finalizer or the like, one run of slots, which is often empty already. The acquire pairs with the release of others who counted it. */
+/* Most objects: no finalizer or the like, one run of slots, which is often empty already. The acquire pairs with the release of
+ * others who counted it. */
 static inline void now(ouro_object *object) {
   const ouro_type *type = ouro_type_of(object);
   if (OURO_UNLIKELY(ouro__load_acquire(ouro__shared(object)) || ouro__has(object, OURO_WEAK | OURO_ODD) ||

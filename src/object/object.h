@@ -2,7 +2,8 @@
  *
  * Life of an object, by its header (drawn in <ouro/object.h>, with the life of its counts):
  *   made       owner: the thread, count 1; of a tracked type: its byte of state OURO_STATE_YOUNG
- *   dying      count 0, owner the thread that deallocates it: its finalizer runs, with a count of 1; more than that afterwards, and it lives on
+ *   dying      count 0, owner the thread that deallocates it: its finalizer runs, with a count of 1; more than that afterwards, and it
+ *              lives on
  *   dead       owner OURO__NOBODY: weak references are cleared, slots emptied, the release run; a use of it is fatal
  *   queued     dead, and linked in the first 8 bytes: it waits for the deallocations that it lies within to end
  *   free       the block is back in the heap, the header still that of a dead object, or zero after its page went back
@@ -99,7 +100,8 @@ size_t ouro__deferred_refcount(const ouro_object *object);
 /* With the world stopped: its number is another's from now on, and what threads have counted of it goes with the header, which the caller
  * writes anew. Returns how many references there are. */
 int64_t ouro__deferred_leave(ouro_object *object);
-/* Count it where the calling thread, which is IN, has no room for its number yet. Keeps errno; without memory, it is counted all the same. */
+/* Count it where the calling thread, which is IN, has no room for its number yet. Keeps errno; without memory, it is
+ * counted all the same. */
 void ouro__count_deferred_slow(ouro_object *object, int32_t change);
 
 /* All references, as the collector compares them: of an immortal object no number is high enough. */
@@ -228,12 +230,12 @@ static inline bool ouro__attached(void) { return ouro__thread_is_in() || ouro__a
 /* The same, where there is no way to say that it is refused: fatal, and what it is about. Keeps errno. */
 void ouro__must_attach(const void *object);
 
-/* The owner's count of an object is zero: is it dead? Where it is to be finalized first, its count becomes 1 instead. false: others hold it, and
- * it is merged: it may be gone by now. (shared.c) */
+/* The owner's count of an object is zero: is it dead? Where it is to be finalized first, its count becomes 1 instead. false: others hold
+ * it, and it is merged: it may be gone by now. (shared.c) */
 bool ouro__was_last(ouro_object *object, bool to_be_finalized);
 
-/* Acting for the owner: everybody counts in `count` from now on. false: nothing is left to count, since the others released theirs meanwhile; the object is the
- * caller's to free. */
+/* Acting for the owner: everybody counts in `count` from now on. false: nothing is left to count, since the others released theirs
+ * meanwhile; the object is the caller's to free. */
 bool ouro__merge(ouro_object *object);
 
 /* Under its watch: one more reference to an object that may be about to go; false: it goes. */
@@ -282,7 +284,8 @@ ouro__watch ouro__watch_begin(ouro_object *object);    /* for its death: a weak 
 ouro__watch ouro__watch_of(const void *address);       /* for finding it: nothing is read there */
 void ouro__watch_end(ouro__watch watch);
 
-/* The links of a confined object, behind its items. next: NULL in the oldest; prev: in the youngest the record's address, plus 1; 0: in no list. */
+/* The links of a confined object, behind its items. next: NULL in the oldest; prev: in the youngest the record's address,
+ * plus 1; 0: in no list. */
 typedef struct ouro__links {
   ouro_object *next;
   uintptr_t prev;
@@ -309,7 +312,8 @@ void ouro__confined_join(ouro_object *object);
 void ouro__confined_join_all(void);
 bool ouro__confined_is_listed(const ouro_object *object);
 
-/* The owner of an object is about to be another, or none (acting for the owner, or with the world stopped): nothing may rest on that any more. */
+/* The owner of an object is about to be another, or none (acting for the owner, or with the world stopped): nothing may
+ * rest on that any more. */
 void ouro__disown(ouro_object *object);
 
 /* The owner of an object is about to be another, or none: weak references to it must not rest on that. */

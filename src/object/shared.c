@@ -1,8 +1,8 @@
 /* object/shared.c - counts that threads share: what others than the owner count, queues to the owner, merging.
  *
- * The states are listed in <ouro/object.h>, and modelled in tests/model. The one rule behind them: whoever acts for the owner (its thread while IN,
- * who has taken its record while OUT; see thread/thread.h) writes `count` plainly; everybody writes `shared` atomically; the word's owner says
- * which of the two a thread is to count in, and `shared` has the last word:
+ * The states are listed in <ouro/object.h>, and modelled in tests/model. The one rule behind them: whoever acts for the owner (its thread
+ * while IN, who has taken its record while OUT; see thread/thread.h) writes `count` plainly; everybody writes `shared` atomically; the
+ * word's owner says which of the two a thread is to count in, and `shared` has the last word:
  *
  *   merge:   1. the owner becomes OURO__MERGED: who sees that waits for 3.
  *            2. count += shared's                           (again, where shared has changed meanwhile)
@@ -144,7 +144,8 @@ static void decref_merged(ouro_object *object) {
 
 static bool incref_merged_unless_zero(ouro_object *object) {
   uint32_t count = ouro__load_relaxed(ouro__count(object));
-  while (count && !atomic_compare_exchange_weak_explicit(ouro__count(object), &count, count + 1, memory_order_acquire, memory_order_relaxed)) {
+  while (count && !atomic_compare_exchange_weak_explicit(ouro__count(object), &count, count + 1, memory_order_acquire,
+                                                         memory_order_relaxed)) {
   }
   return count;
 }
@@ -204,7 +205,8 @@ static void settle(ouro_object *object, unsigned owner) {
   }
 }
 
-/* Take over what waits for an owner who is out or gone. Whoever let go of a record looks here once more: what came meanwhile was left to it. */
+/* Take over what waits for an owner who is out or gone. Whoever let go of a record looks here once more: what came
+ * meanwhile was left to it. */
 static void take_over(ouro__thread *thread) {
   ouro_object *batch[BATCH];
   while (atomic_load(&thread->queued) && ouro__thread_take(thread)) {
@@ -269,16 +271,16 @@ static void ask_no_more(ouro_object *object) {
   ouro__sub_relaxed(ouro__count(object), 1); /* the caller has another */
 }
 
-/* So many that the field might overflow: have it merged by its owner, or, where that is out, by whoever comes to a safepoint next; the queue gets a
- * reference for that. Nothing runs here, and no lock is taken but the record's: the caller may hold some. */
+/* So many that the field might overflow: have it merged by its owner, or, where that is out, by whoever comes to a safepoint next; the
+ * queue gets a reference for that. Nothing runs here, and no lock is taken but the record's: the caller may hold some. */
 static void ask_to_merge(ouro_object *object, unsigned owner) {
   uint32_t shared = ouro__load_acquire(ouro__shared(object));
   int32_t count = ouro__shared_count(shared);
   if (count > TOO_MANY || count < -TOO_MANY) ouro__change_owner(object, OURO__IMMORTAL);
   do {
     if (shared & (OURO_S_QUEUED | OURO_S_MERGED)) return;
-  } while (!atomic_compare_exchange_weak_explicit(ouro__shared(object), &shared, (shared + OURO_S_ONE) | OURO_S_QUEUED, memory_order_acq_rel,
-                                                  memory_order_acquire));
+  } while (!atomic_compare_exchange_weak_explicit(ouro__shared(object), &shared, (shared + OURO_S_ONE) | OURO_S_QUEUED,
+                                                  memory_order_acq_rel, memory_order_acquire));
   if (!put(ouro__load_relaxed(&ouro__threads[owner]), object)) {
     ask_no_more(object);
     return;
@@ -300,9 +302,10 @@ static void incref_shared(ouro_object *object, unsigned owner) {
   if (OURO_UNLIKELY(!add_shared(object, owner))) incref_merged(object);
 }
 
-/* Is the caller's reference, which the owner has counted, the only one? Then nobody else can come by the object, not its owner either, and it is the
- * caller's from now on. Both counts must be seen at one moment, and the owner's last release of another reference must be a release: so it is on
- * x86-64, where stores are not seen before what comes before them. What can be found without a reference has flags in `shared`. */
+/* Is the caller's reference, which the owner has counted, the only one? Then nobody else can come by the object, not its owner
+ * either, and it is the caller's from now on. Both counts must be seen at one moment, and the owner's last release of another
+ * reference must be a release: so it is on x86-64, where stores are not seen before what comes before them. What can be found without
+ * a reference has flags in `shared`. */
 static inline bool is_sole(const ouro_object *object) {
 #if defined(__GNUC__) && defined(__x86_64__)
   return __atomic_load_n((const uint64_t *)(const void *)object, __ATOMIC_ACQUIRE) == 1;
@@ -394,7 +397,8 @@ static OURO_COLD void decref_any(ouro_object *object) {
   }
 }
 
-/* What threads share at all is mostly merged, or another's: these two come first, since each look at a line that others write to may be a transfer of it. */
+/* What threads share at all is mostly merged, or another's: these two come first, since each look at a line that others write to may
+ * be a transfer of it. */
 typedef enum place { ANY, ANOTHERS, OF_ALL } place;
 
 static inline place where_to_count(const ouro_object *object, unsigned owner) {

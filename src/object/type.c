@@ -196,7 +196,8 @@ static bool derive(ouro_type *type) {
   type->ouro__derived.class_ = ouro__object_class(size, !(traits & OURO_D_CONTAINER));
   type->ouro__derived.distance = type->item_size || size > 8192 ? 0 : type->ouro__derived.class_ * OURO__BIN_BYTES;
   ouro__store_release(flags_of(type), traits);
-  ouro__store_release(fast_of(type), size > FAST_MOST || traits & OURO_D_CONFINED ? 0 : type->ouro__derived.distance); /* pairs with the acquire in ouro_new */
+  /* pairs with the acquire in ouro_new */
+  ouro__store_release(fast_of(type), size > FAST_MOST || traits & OURO_D_CONFINED ? 0 : type->ouro__derived.distance);
   return true;
 }
 

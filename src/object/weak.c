@@ -8,12 +8,12 @@
  * I-WEAK-3  only the first of a list may be a shared one
  * I-WEAK-4  a weak reference whose `owner` is not 0: its referent is owned by that thread, or immortal
  *
- * There are STRIPES tables, each with a lock, and an object's address tells which is its own. Under the lock of the referent's stripe: its list, what
- * its weak references say of it, whether it dies, and whether a weak reference of its list dies. So who finds an object by a weak reference, or a
- * weak reference by its object, finds it alive, and may take a reference before it lets go of the lock.
+ * There are STRIPES tables, each with a lock, and an object's address tells which is its own. Under the lock of the referent's stripe: its
+ * list, what its weak references say of it, whether it dies, and whether a weak reference of its list dies. So who finds an object by a
+ * weak reference, or a weak reference by its object, finds it alive, and may take a reference before it lets go of the lock.
  *
- * The owner of an object needs no lock to make a strong reference of a weak one: nobody else can free what it owns (I-WEAK-4), and it is not
- * doing so just now. */
+ * The owner of an object needs no lock to make a strong reference of a weak one: nobody else can free what it owns (I-WEAK-4), and it is
+ * not doing so just now. */
 #include <errno.h>
 #include <string.h>
 
@@ -526,7 +526,8 @@ static const char *check_list(const entry *it) {
     if (referent_of(weak) != it->object || weak->prev != before) return "I-WEAK-2: a weak reference in another object's list";
     if (before && is_shared(weak)) return "I-WEAK-3: two shared weak references";
     bool moved = owner && owner != ouro__owner(it->object);
-    if (moved && ouro__is_live(it->object) && !ouro_is_immortal(it->object)) return "I-WEAK-4: a weak reference with another owner than its referent's";
+    if (moved && ouro__is_live(it->object) && !ouro_is_immortal(it->object))
+      return "I-WEAK-4: a weak reference with another owner than its referent's";
   }
   return NULL;
 }

@@ -11,8 +11,8 @@ _Atomic uint32_t ouro__many;
 
 static bool barrier(int command) { return syscall(SYS_membarrier, command, 0, 0) == 0; }
 
-/* Where the system has no such barrier, everybody locks from the beginning. Asked for when the library is loaded, if that can be: with several threads
- * already running, it takes the system milliseconds. Again: nothing. */
+/* Where the system has no such barrier, everybody locks from the beginning. Asked for when the library is loaded, if that can be: with
+ * several threads already running, it takes the system milliseconds. Again: nothing. */
 #if defined(__GNUC__)
 __attribute__((constructor))
 #endif

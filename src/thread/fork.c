@@ -1,6 +1,6 @@
-/* thread/fork.c - what happens around fork: the world is stopped, and all locks from here on up are taken, so that a child finds no table half
- * changed and no count half done. A thread that does not come to a safepoint in time is left alone: what it was doing to one object may be
- * half done in the child, where nobody refers to that any more but what leaked with the thread.
+/* thread/fork.c - what happens around fork: the world is stopped, and all locks from here on up are taken, so that a child finds no table
+ * half changed and no count half done. A thread that does not come to a safepoint in time is left alone: what it was doing to one object
+ * may be half done in the child, where nobody refers to that any more but what leaked with the thread.
  *
  * The heap's own handlers run inside these: they were registered before. A child of vfork or posix_spawn runs none of this. */
 #include <pthread.h>

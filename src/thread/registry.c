@@ -1,7 +1,7 @@
 /* thread/registry.c - which threads there are: records, and how a thread comes by one and leaves it.
  *
- * A record is never freed: others may look at its state at any time. So there are as many as threads were ever attached at once, and one that no
- * thread has waits in a list, with the objects of its number, its queue and its counts. */
+ * A record is never freed: others may look at its state at any time. So there are as many as threads were ever attached at once, and one
+ * that no thread has waits in a list, with the objects of its number, its queue and its counts. */
 #define _GNU_SOURCE
 #include "thread/registry.h"
 
@@ -95,8 +95,8 @@ static void detach(void) {
   give_record_back(me);
 }
 
-/* The thread ends. Destructors of other keys may still use objects: that attaches it anew, and the next round of destructors detaches it. What comes
- * after the last round is found by who waits for it in vain (world.c). */
+/* The thread ends. Destructors of other keys may still use objects: that attaches it anew, and the next round of destructors detaches it.
+ * What comes after the last round is found by who waits for it in vain (world.c). */
 static void leave(void *unused_value) {
   (void)unused_value;
   has_left = true;

@@ -1,8 +1,8 @@
 /* thread/thread.h - threads that touch objects, to the layers above: numbers and records, stopping the world, one or many.
  *
  * A RECORD belongs to a number, not to a thread: a thread that attaches takes one that has none, with all that its last thread left, and a
- * program has as many as it ever had threads attached at once. Its state says who may act for the number, that is, count without atomics the
- * objects whose headers name it as their owner:
+ * program has as many as it ever had threads attached at once. Its state says who may act for the number, that is, count without atomics
+ * the objects whose headers name it as their owner:
  *
  *              come in: CAS                          OUT    nobody acts: no thread has the number, or it is in the system, or waits
  *       OUT ----------------> IN                     IN     its thread does
@@ -15,7 +15,8 @@
  * I-THREAD-2  while the world is stopped, every record but that of the stopping thread is HELD; records are neither added nor given out
  * I-THREAD-3  `here` is the thread-local storage of the record's thread, or NULL; it changes under the record's lock alone
  *
- * Files: registry.c (attach, detach), world.c (safepoints, stopping), alone.c (one or many), fork.c, section.c (locks of objects), later.c. */
+ * Files: registry.c (attach, detach), world.c (safepoints, stopping), alone.c (one or many), fork.c, section.c (locks
+ * of objects), later.c. */
 #ifndef OURO_THREAD_THREAD_H
 #define OURO_THREAD_THREAD_H
 
@@ -66,8 +67,8 @@ extern _Atomic uint32_t ouro__threads_top;
 int ouro__thread_attach(void);
 static inline bool ouro__thread_is_in(void) { return OURO_LIKELY(ouro__at.id != OURO__NO_THREAD); }
 
-/* Have the thread whose storage that is take the slow way at its next safepoint; record's lock held. Pairs with the exchange of ouro__reset_limit: what
- * was written before is seen by who looks after that. */
+/* Have the thread whose storage that is take the slow way at its next safepoint; record's lock held. Pairs with the exchange of
+ * ouro__reset_limit: what was written before is seen by who looks after that. */
 static inline void ouro__lower_limit(ouro__here *here) { ouro__store_release((_Atomic int32_t *)&here->limit, INT32_MIN); }
 
 /* Have the record's thread, if it has one, take the slow way at its next safepoint. Takes the record's lock. */
@@ -84,9 +85,9 @@ void ouro__come_in(void);
 
 /* ---------------------------------------------------------------- the world */
 
-/* Stop all other threads; again, in the thread that did: nothing. Not with a lock of a rank held. `patience_ns`: how long to wait for them, 0: as
- * OURO_CONF=stop_ms says. false: one did not come, and all go on. Any thread may call it, attached or not. While the world is stopped, the
- * caller may run visit functions, but nothing that waits for another thread. */
+/* Stop all other threads; again, in the thread that did: nothing. Not with a lock of a rank held. `patience_ns`: how long to wait for them,
+ * 0: as OURO_CONF=stop_ms says. false: one did not come, and all go on. Any thread may call it, attached or not. While the world is
+ * stopped, the caller may run visit functions, but nothing that waits for another thread. */
 bool ouro__world_stop(uint64_t patience_ns);
 uint64_t ouro__stop_patience(void); /* as OURO_CONF=stop_ms says, in ns */
 void ouro__world_start(void);
@@ -127,7 +128,8 @@ static inline bool ouro__enter_alone(void) {
 }
 
 static inline void ouro__leave_alone(void) {
-  ouro__store_release((_Atomic uint32_t *)&ouro__at.alone, OURO__SEE(ouro__at.alone) - 1); /* pairs with the acquire of who waits in alone.c */
+  /* pairs with the acquire of who waits in alone.c */
+  ouro__store_release((_Atomic uint32_t *)&ouro__at.alone, OURO__SEE(ouro__at.alone) - 1);
 }
 
 static inline bool ouro__enter(ouro__lock *lock) {
@@ -150,8 +152,8 @@ void ouro__alone_start(void);
 
 /* ---------------------------------------------------------------- fork
  *
- * Before it, the world is stopped (if a thread does not come within a short time, fork goes on without it), and the locks of all layers from here on up are
- * taken, in the order of their ranks. What upper layers have to do is in object/fork.c's ouro__objects_fork. */
+ * Before it, the world is stopped (if a thread does not come within a short time, fork goes on without it), and the locks of all layers
+ * from here on up are taken, in the order of their ranks. What upper layers have to do is in object/fork.c's ouro__objects_fork. */
 enum { OURO_FORK_BEFORE_ALL, OURO_FORK_IN_PARENT, OURO_FORK_IN_CHILD };
 void ouro__thread_fork_start(void); /* once */
 

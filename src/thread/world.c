@@ -1,8 +1,8 @@
 /* thread/world.c - safepoints, and stopping the world.
  *
- * Who stops it says so (ouro__stop_wanted), lowers every thread's limit, so that its next safepoint takes the slow way, and takes the records one
- * by one as their threads go OUT. It holds the registry's lock from beginning to end: no thread comes or goes meanwhile. A thread that wants to
- * come IN looks at ouro__stop_wanted after it has: either it sees that, or who stops sees it IN, and waits for it. */
+ * Who stops it says so (ouro__stop_wanted), lowers every thread's limit, so that its next safepoint takes the slow way, and takes the
+ * records one by one as their threads go OUT. It holds the registry's lock from beginning to end: no thread comes or goes meanwhile. A
+ * thread that wants to come IN looks at ouro__stop_wanted after it has: either it sees that, or who stops sees it IN, and waits for it. */
 #define _GNU_SOURCE
 #include <sched.h>
 #include <signal.h>
@@ -229,7 +229,8 @@ static bool take_all_in_time(stop *it) {
   return true;
 }
 
-/* What was put in the queue of a record that was held is left to who lets go of it: here, to the next safepoint, since releasing may run anything. */
+/* What was put in the queue of a record that was held is left to who lets go of it: here, to the next safepoint, since
+ * releasing may run anything. */
 static void let_all_go(void) {
   bool left = false;
   for (uint32_t i = 1; i <= ouro__load_acquire(&ouro__threads_top); i++) {

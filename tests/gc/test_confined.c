@@ -1,5 +1,5 @@
-/* tests/gc/test_confined.c - confined types: their thread collects the young ones by itself, and nobody is stopped for it; what it leaves to others,
- * and how objects leave its list. At the end, random programs beside a model of what must be alive.
+/* tests/gc/test_confined.c - confined types: their thread collects the young ones by itself, and nobody is stopped for it; what it leaves
+ * to others, and how objects leave its list. At the end, random programs beside a model of what must be alive.
  *
  * Linked with: libouro (static), support/support.c, object/objects.c, cmocka, threads. */
 #include "object/objects.h"
@@ -49,7 +49,8 @@ static ouro_type plain_type = CONFINED("confined", sizeof(node), .references = O
 static ouro_type runs_type = CONFINED("confined runs", sizeof(node), .references = TWO_RUNS);
 static ouro_type shown_type = CONFINED("confined shown", sizeof(node), .visit = show);
 static ouro_type released_type = CONFINED("confined released", sizeof(node), .references = TWO_RUNS, .release = release);
-static ouro_type final_node_type = CONFINED("confined final", sizeof(node), .references = ONE_RUN, .release = release, .finalize = finalize);
+static ouro_type final_node_type =
+    CONFINED("confined final", sizeof(node), .references = ONE_RUN, .release = release, .finalize = finalize);
 static ouro_type immortal_type = CONFINED("confined immortal", sizeof(node), .references = ONE_RUN);
 static ouro_type small_type = CONFINED("confined small", 256, .references = ONE_RUN);
 static ouro_type middling_type = CONFINED("confined middling", 264, .references = ONE_RUN);
@@ -148,8 +149,8 @@ static void set_thresholds(int first, int second) {
 
 enum { FILLERS = 300, FEW = 200 };
 
-/* A safepoint at which a collection is due, since there are so many objects more: returns how many were collected there, by a collection that nobody
- * was stopped for, nor asked to stop. */
+/* A safepoint at which a collection is due, since there are so many objects more: returns how many were collected there, by a collection
+ * that nobody was stopped for, nor asked to stop. */
 static size_t collect_here(void) {
   node *fillers[FILLERS];
   sleeper other = {0};
@@ -821,8 +822,8 @@ static void a_child_of_fork_has_all_lists(void **state) {
 
 /* ---------------------------------------------------------------- random programs, beside a model
  *
- * A program has a table of objects, by number, of which some are roots (the table owns a reference). Its model knows the slots of each, and so
- * what must be alive; what dies says so in its release. */
+ * A program has a table of objects, by number, of which some are roots (the table owns a reference). Its model knows the slots of each, and
+ * so what must be alive; what dies says so in its release. */
 
 enum { TABLE = 400, SLOTS = 3, SHARED = 4 };
 

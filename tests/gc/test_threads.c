@@ -1,5 +1,5 @@
-/* tests/gc/test_threads.c - collections while other threads make, share and drop objects: who collects and who waits, threads that are late, what
- * was condemned and is found again; and the races that CPython's free-threaded build had, restated.
+/* tests/gc/test_threads.c - collections while other threads make, share and drop objects: who collects and who waits, threads that are
+ * late, what was condemned and is found again; and the races that CPython's free-threaded build had, restated.
  *
  * Linked with: libouro (static), support/support.c, object/objects.c, cmocka, threads. */
 #include "object/objects.h"

@@ -1,5 +1,5 @@
-/* tests/object/test_threads.c - objects are for every thread; and under OURO_CONF=threads:1 for one at a time: another is refused, in words or
- * by the fatal handler, and takes them over when that one has ended.
+/* tests/object/test_threads.c - objects are for every thread; and under OURO_CONF=threads:1 for one at a time: another is refused, in words
+ * or by the fatal handler, and takes them over when that one has ended.
  *
  * usage: test_object_threads           all cases
  *        test_object_threads SCENARIO  one of them, in this process: each has one of its own, whose OURO_CONF is read at its beginning

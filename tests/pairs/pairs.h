@@ -1,8 +1,8 @@
 /* tests/pairs/pairs.h - what a function is applied to, by two threads at once: a SHARED set of objects, made anew for each pair, and what
  * each SIDE has of its own.
  *
- * Each function of <ouro/object.h>, weak.h, weakmap.h, gc.h and thread.h that can be applied to what is shared is an entry: a short body that
- * calls it once, and leaves all counts as it found them. What is not an entry is excluded, with the reason (pairs.c). */
+ * Each function of <ouro/object.h>, weak.h, weakmap.h, gc.h and thread.h that can be applied to what is shared is an entry: a short body
+ * that calls it once, and leaves all counts as it found them. What is not an entry is excluded, with the reason (pairs.c). */
 #ifndef OURO_TEST_PAIRS_H
 #define OURO_TEST_PAIRS_H
 

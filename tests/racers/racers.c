@@ -1,15 +1,15 @@
 /* tests/racers/racers.c - random programs on several threads, over private objects and over a pool that all change, with collections at
  * random; and a model beside, which knows what must be alive.
  *
- * A NODE has a number and three slots. Its SHADOW, a row of a plain table, has the numbers of what is in the slots; both change together, in
- * the node's section. A thread holds nodes in its roots; all threads share the nodes of the pool, and mailboxes, through which references go
- * from one to another. After each round all threads stand still, and:
+ * A NODE has a number and three slots. Its SHADOW, a row of a plain table, has the numbers of what is in the slots; both change together,
+ * in the node's section. A thread holds nodes in its roots; all threads share the nodes of the pool, and mailboxes, through which
+ * references go from one to another. After each round all threads stand still, and:
  *   - the nodes that live are those that the shadows reach from roots, mailboxes and the pool
  *   - the slots of each are what its shadow says, and it is counted as often as it is referred to
  *   - a weak reference is dead just where its node is not reached; a callback is called where its weak reference is dead alone, and once
  *   - a finalizer has run once, where its node is gone, and never twice; the checkers of objects and of the heap find nothing wrong
- * What a collection has condemned may be brought back by another thread, by a weak reference without a callback, as long as finalizers run: so a
- * node may live whose finalizer has run, and whose callbacks were called.
+ * What a collection has condemned may be brought back by another thread, by a weak reference without a callback, as long as finalizers run:
+ * so a node may live whose finalizer has run, and whose callbacks were called.
  * Threads end after some rounds, and others take over what they held.
  *
  * usage: racers [ROUNDS [THREADS [SEED [WITHOUT...]]]]     WITHOUT: kinds of turns that are left out, to find out what a failure needs

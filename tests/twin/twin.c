@@ -8,9 +8,9 @@
  * usage: twin [--verify]         verify after every operation, not only after every program
  *        twin --threads COUNT    run so many programs at once, each in a thread with a machine of its own
  *
- * With --threads, a thread swaps a root with a pool that all share between operations; what is garbage is taken by whoever collects, and its
- * finalizers act on his machine. Slots are guarded by sections. Nothing is told; after each round all must be gone, and the checkers find
- * nothing.
+ * With --threads, a thread swaps a root with a pool that all share between operations; what is garbage is taken by whoever collects,
+ * and its finalizers act on his machine. Slots are guarded by sections. Nothing is told; after each round all must be gone, and the
+ * checkers find nothing.
  *
  * Linked with: the core static library (ouro_core). */
 #include <pthread.h>
