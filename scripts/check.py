@@ -18,7 +18,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 LEAST_COVERAGE = 95.0
-COVERED = ('os', 'heap', 'trace', 'object', 'gc', 'values')
+COVERED = ('os', 'heap', 'trace', 'thread', 'object', 'gc', 'values')
 # Run in other processes than those whose lines are counted: in interpreters, preloaded (the suites 'pyframes' and 'python' are about it).
 ELSEWHERE = ('src/trace/pyframes.c', 'src/trace/pyframes.h', 'src/trace/table.c')
 
@@ -52,7 +52,7 @@ STAGES = [
     Stage('threads', 'thread sanitizer, tests with threads', 'build-threads',
           ['-Db_sanitize=thread', '-Db_lundef=false', '-Ddebug_checks=true'], suites=['threads'], patience=6),
     Stage('coverage', f'fault twin; lines of each layer below the doors, at least {LEAST_COVERAGE:.0f} %', 'build-coverage',
-          ['-Db_coverage=true', '-Dfaults=true', '-Dc_args=-fprofile-update=atomic'], suites=['heap', 'os', 'trace', 'object', 'gc', 'weak', 'values', 'misuse'],
+          ['-Db_coverage=true', '-Dfaults=true', '-Dc_args=-fprofile-update=atomic'], suites=['heap', 'os', 'trace', 'thread', 'object', 'gc', 'weak', 'values', 'misuse'],
           patience=2, finish='coverage'),
 ]
 

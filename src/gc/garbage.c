@@ -172,6 +172,7 @@ static bool let_program_run(disposal *it, uint64_t patience_ns) {
 
 static void save(ouro_object *object, uint8_t *state, void *arg) {
   (void)arg;
+  if (ouro__has(object, OURO_WEAK)) ouro__weak_clear(object);
   *state = ouro__garbage.survivors;
   if (*state == OURO_STATE_MIDDLE) ouro__list_unit(ouro__unit_number(object), 1);
   ouro__gc_keep(object);
