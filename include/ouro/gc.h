@@ -49,7 +49,8 @@ OURO_API bool ouro_gc_is_enabled(void);
  * 0 was collected more than threshold[1] times; of 2 when 1 was more than threshold[2] times, and objects that wait in it for their
  * first full collection are a quarter or more of those that survived the last. Default 2000, 10, 10. threshold[0] 0: never.
  * Until a program sets them itself, collections that find next to nothing make the next one wait longer, up to 32 * threshold[0], or
- * 64 where generation 2 has as many objects.
+ * 64 where generation 2 has as many objects; and from the second thread on all wait 8 times as long, since they begin by stopping the
+ * others.
  * Errors:  OURO_EINVAL for NULL or a negative number; OURO_EPERM.
  * Threads: any; it holds for all. get_count: of what other threads make just now, it may be out of date.
  * Cost:    O(threads). */

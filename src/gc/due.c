@@ -9,6 +9,8 @@
 void ouro__collector_start(void) {
   static _Atomic bool started;
   size_t length;
+  static _Atomic bool many_seen;
+  if (ouro__load_relaxed(&ouro__many) && !ouro__load_relaxed(&many_seen) && !atomic_exchange(&many_seen, true)) ouro__gc_set_limit();
   if (atomic_exchange_explicit(&started, true, memory_order_acq_rel)) return;
   /* the program has the last word */
   const char *stress = ouro__load_relaxed(&ouro__gc.stress_set) ? NULL : ouro__conf_find("gc_stress", &length);
@@ -18,9 +20,13 @@ void ouro__collector_start(void) {
 
 /* ---------------------------------------------------------------- when */
 
+/* With many threads a collection begins by stopping them: as often as with one, and more time would go by with that than with the test. */
+enum { MANY_SHIFT = 3 };
+
 static int32_t limit_now(void) {
   int first = ouro__load_relaxed(&ouro__gc.threshold[0]);
   int64_t limit = (int64_t)first << ouro__load_relaxed(&ouro__gc.patience);
+  if (ouro__load_relaxed(&ouro__many) && !ouro__load_relaxed(&ouro__gc.exact)) limit <<= MANY_SHIFT;
   if (ouro__load_relaxed(&ouro__gc.stress)) return -1;
   return ouro__load_relaxed(&ouro__gc.disabled) || first == 0 || limit > INT32_MAX ? INT32_MAX : (int32_t)limit;
 }
