@@ -109,7 +109,8 @@ OURO_API void ouro__safepoint_slow(void);
 OURO_API int ouro_thread_attach(void);
 
 /* Detach it before it ends: it takes what others have released for it, and lets its number go. What it does with objects later attaches it
- * anew. Not attached: nothing. A thread that ends is detached without asking, after the destructors of its other thread-specific data.
+ * anew. Not attached: nothing. A thread that ends is detached without asking, among the destructors of its thread-specific data; those
+ * that come later may still use objects, and the next round of destructors detaches it once more.
  * Errors:  OURO_EBUSY: inside a section, a finalizer, a callback, or a visitor.
  * Calls:   as ouro_safepoint, but it does not collect.
  * Threads: any, for itself.
