@@ -207,7 +207,7 @@ static void *collect_everywhere(void *arg) {
   node *made = ring(&node_type, 3);
   ouro_ref weak = ouro_weak_new_callback(made, collect_in_callback, NULL, NULL);
   drop(made);
-  TEST_CHECK(ouro_gc_collect(1) >= 0);
+  TEST_CHECK(ouro_gc_collect(2) >= 0); /* another thread's collection may have made it old while it was held */
   drop(ouro_borrow(weak));
   return NULL;
 }
