@@ -13,7 +13,9 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / 'docs' / 'reference.md'
-HEADERS = ['base.h', 'heap.h', 'thread.h', 'object.h', 'gc.h', 'weak.h', 'weakmap.h', 'trace.h', 'source.h', 'adapt/context.h', 'adapt/python.h', 'adapt/lua.h', 'adapt/sqlite.h', 'adapt/quickjs.h',
+HEADERS = ['base.h', 'heap.h', 'thread.h', 'object.h', 'gc.h', 'weak.h', 'weakmap.h', 'value.h', 'number.h', 'str.h', 'bytes.h', 'list.h',
+           'dict.h', 'class.h', 'generator.h', 'json.h', 'trace.h', 'source.h',
+           'adapt/context.h', 'adapt/python.h', 'adapt/lua.h', 'adapt/sqlite.h', 'adapt/quickjs.h',
            'adapt/uv.h', 'adapt/git2.h']
 LABELS = ('Ownership', 'Errors', 'Threads', 'Calls', 'Fatal', 'Returns', 'Cost')
 

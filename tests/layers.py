@@ -43,12 +43,14 @@ PUBLIC = {
     'thread': ['ouro/base.h', 'ouro/heap.h', 'ouro/thread.h'],
     'object': ['ouro/base.h', 'ouro/heap.h', 'ouro/thread.h', 'ouro/object.h', 'ouro/weak.h'],
     'gc': ['ouro/base.h', 'ouro/heap.h', 'ouro/thread.h', 'ouro/object.h', 'ouro/weak.h', 'ouro/gc.h'],
-    'values': ['ouro/base.h', 'ouro/heap.h', 'ouro/thread.h', 'ouro/object.h', 'ouro/weak.h', 'ouro/gc.h', 'ouro/weakmap.h'],
+    'values': ['ouro/base.h', 'ouro/heap.h', 'ouro/thread.h', 'ouro/object.h', 'ouro/weak.h', 'ouro/gc.h', 'ouro/weakmap.h',
+               'ouro/value.h', 'ouro/number.h', 'ouro/str.h', 'ouro/bytes.h', 'ouro/list.h', 'ouro/dict.h', 'ouro/class.h',
+               'ouro/generator.h', 'ouro/json.h'],
     'preload': ['ouro/base.h', 'ouro/heap.h'],
     'cli': ['ouro/base.h', 'ouro/heap.h', 'ouro/trace.h'],
 }
 # What may come from neither ouro nor the C library and the system.
-OUTSIDE = {'cli': ['jansson.h', 'zstd.h', 'zlib.h', 'ncurses.h', 'gelf.h', 'dwarf.h', 'elfutils/libdw.h', 'elfutils/libdwfl.h',
+OUTSIDE = {'values': ['gmp.h', 'yajl/yajl_parse.h'], 'cli': ['jansson.h', 'zstd.h', 'zlib.h', 'ncurses.h', 'gelf.h', 'dwarf.h', 'elfutils/libdw.h', 'elfutils/libdwfl.h',
                    'elfutils/libdwelf.h']}
 SYSTEM = re.compile(r'(sys|linux|arpa|netinet|net|asm|bits)/[\w/]+\.h$')
 C_LIBRARY = set('''assert complex ctype dirent dlfcn elf endian err errno error execinfo fcntl features fenv float fnmatch ftw

@@ -159,6 +159,13 @@ class Ouro(System):
         return bench.folder / f"{self.kind}-{self.name}-{workload}-{place}"
 
 
+class OuroValues(Ouro):
+    """The same with its values: what the library was built to use for them is linked too."""
+
+    def link_flags(self, bench):
+        return [str(self.library), "-Wl,--as-needed", "-lyajl", "-lgmp", "-lm", "-pthread"]
+
+
 class Beside(Ouro):
     """Another libouro.a, of another tree perhaps, to be compared with ours: --beside NAME=PATH. The headers are those of its tree,
     since counting is compiled into the program."""
@@ -263,6 +270,19 @@ def find_for_threads(bench, ouro, names=None, beside=None):
                 System("malloc", "malloc"), Mutex("pthread mutex", "malloc")]
     for system in systems:
         system.kind = "threads"
+    return find_those(bench, systems, names)
+
+
+def find_for_values(bench, ouro, names=None, beside=None):
+    """The same for `bench/run values`."""
+    systems = [] if ouro is False else [OuroValues("ouro", "ouro_values", ouro)]
+    if beside is not None:
+        raise Missing("--beside is not for values")
+    systems += [Package("CPython", "cpython_values", "python3-embed", "libpython3-dev"),
+                StaticPython("CPython static", "cpython_values", "python3-embed", "libpython3-dev"),
+                Package("GLib", "glib_values", "glib-2.0", "libglib2.0-dev")]
+    for system in systems:
+        system.kind = "values"
     return find_those(bench, systems, names)
 
 

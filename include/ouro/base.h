@@ -52,6 +52,16 @@ enum ouro_error {
   OURO_ESYSTEM = -4, /* a system call failed; `errno` says why */
   OURO_ESTOP = -5,   /* a visitor asked to stop */
   OURO_EPERM = -6,   /* a second thread, where OURO_CONF=threads:1 promised that there is none */
+  OURO_ETYPE = -7,   /* an object of the wrong type, or one that has no such operation. errno: ENOTSUP */
+  OURO_EHASH = -8,   /* an object that cannot be hashed, as it may change. errno: EPROTOTYPE */
+  OURO_EKEY = -9,    /* no such key, or attribute. errno: ENOENT */
+  OURO_EINDEX = -10, /* an index outside the sequence. errno: ENXIO */
+  OURO_ERANGE = -11, /* a number that does not fit; a division by zero. errno: ERANGE */
+  OURO_EUTF8 = -12,  /* text that is not UTF-8. errno: EILSEQ */
+  OURO_ECHANGED = -13, /* a container was changed while it was walked, or sorted. errno: ESTALE */
+  OURO_EDEEP = -14,  /* values nested too deep, or without end. errno: ELOOP */
+  OURO_ERAISED = -15, /* an error object was raised: ouro_raised_take() gives it. errno: ECANCELED */
+  OURO_ESYNTAX = -16, /* text that is not well-formed: JSON, a number, a format. errno: EBADMSG */
 };
 
 /* One sentence for a code; "unknown error" for any other number. Never NULL; static.

@@ -74,6 +74,7 @@ typedef struct ouro_var {
 
 typedef struct ouro_type ouro_type;
 typedef struct ouro_visitor ouro_visitor;
+typedef struct ouro_protocols ouro_protocols; /* <ouro/value.h> */
 
 /* ---------------------------------------------------------------- owned and borrowed, told apart by the compiler
  *
@@ -152,6 +153,11 @@ struct ouro_type {
    * base's is called after it. */
   void (*release)(void *self);
   unsigned flags;               /* of ouro_type_flags; OURO_TYPE_ACYCLIC and OURO_TYPE_IMMUTABLE are not inherited */
+  /* What its instances can do as values: hash, equality, length, ... (<ouro/value.h>); what it leaves out is inherited. Or NULL. */
+  const ouro_protocols *protocols;
+  /* An object that each instance holds a reference to, beside those in its slots: the class that the type is part of, say. It must be set
+   * before the type's first use, and it may lie in that object. NULL for types in static memory; not inherited. */
+  ouro_object *keeper;
 
   /* The library's; zero. */
   struct {
@@ -162,9 +168,11 @@ struct ouro_type {
     uint32_t first, slots; /* its owned slots: so many, side by side, from that offset on */
     uint32_t class_;       /* size class; 0: a large block */
     uint32_t runs;         /* further runs of slots */
+    uint32_t var;          /* of types with items: the bin of instances of no size, as a distance; 0: the slow way */
     const void *more;      /* those runs */
     size_t instances;      /* of types made at run time: instances, subtypes, and its maker's handle */
     uint32_t released;     /* its maker has let it go */
+    uint32_t layout;       /* of instances of a class (<ouro/class.h>): which of its layouts this is; 0: of no class */
   } ouro__derived;
 };
 

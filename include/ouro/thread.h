@@ -43,6 +43,7 @@ typedef struct ouro__here {
   int32_t *deferred;      /* what it has counted of deferred objects, by their numbers */
   uint32_t deferred_room; /* numbers that `deferred` has room for */
   uint32_t alone;         /* not 0: in something short that nobody locks as long as there is one thread */
+  const void *reading;    /* the object that the thread reads without a lock, which is open to readers; or NULL */
 } ouro__here;
 
 #define OURO__NO_THREAD 0x10000u /* the number of a thread that has none: no owner field holds it */
@@ -111,7 +112,7 @@ OURO_API int ouro_thread_attach(void);
 /* Detach it before it ends: it takes what others have released for it, and lets its number go. What it does with objects later attaches it
  * anew. Not attached: nothing. A thread that ends is detached without asking, among the destructors of its thread-specific data; those
  * that come later may still use objects, and the next round of destructors detaches it once more.
- * Errors:  OURO_EBUSY: inside a section, a finalizer, a callback, or a visitor.
+ * Errors:  OURO_EBUSY: inside a section, a finalizer, a callback, a visitor, or a function that a value has called.
  * Calls:   as ouro_safepoint, but it does not collect.
  * Threads: any, for itself.
  * Cost:    O(what others have released for it), and its cache of free blocks for objects. */

@@ -52,6 +52,10 @@ static inline void count_references(ouro__map m, ouro_object *object) {
     count_run(m, ouro__slot_at(object, type->size), ouro__items(object));
     return;
   }
+  if ((traits & OURO_D_SCATTERED) == OURO_D_KEEPER) {
+    count_reference(m, type->keeper);
+    return;
+  }
   ouro_visitor visitor = {count_word};
   ouro__visit_rest(object, &visitor);
 }

@@ -25,7 +25,7 @@ OURO_INLINE void each(disposal *it, ouro__each_fn fn) { ouro__each_in_state(OURO
 
 static void set_stage(ouro__stage stage) { ouro__store_relaxed(&ouro__garbage.stage, stage); }
 
-enum { NOTICED = OURO_D_FINALIZE | OURO_D_RELEASE | OURO_D_RUNTIME | OURO_D_UNCOLLECTABLE };
+enum { NOTICED = OURO_D_FINALIZE | OURO_D_RELEASE | OURO_D_RUNTIME | OURO_D_KEEPER | OURO_D_UNCOLLECTABLE };
 
 /* What is confined to one thread is so no longer: finalizers run on this one. */
 static void survey(ouro_object *object, uint8_t *state, void *arg) {

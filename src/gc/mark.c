@@ -110,7 +110,7 @@ static size_t slots_of(const ouro_object *object) {
   size_t count = type->ouro__derived.slots;
   for (uint32_t i = 0; i < type->ouro__derived.runs; i++) count += more[i].slots;
   if (type->ouro__derived.flags & OURO_D_ITEMS) count += ouro__items(object);
-  return count + (type->ouro__derived.flags & OURO_D_VISIT ? 1 : 0);
+  return count + (type->ouro__derived.flags & OURO_D_VISIT ? 1 : 0) + (type->ouro__derived.flags & OURO_D_KEEPER ? 1 : 0);
 }
 
 /* What never changes and holds nothing that is watched can be in no cycle. An empty slot may still be filled: the object is being made.

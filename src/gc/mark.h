@@ -130,6 +130,8 @@ static inline void ouro__look_through(ouro__marker *it, ouro__map m, ouro__reach
   if (traits & OURO_D_IMMUTABLE && it->untrack) ouro__untrack_if_harmless(object, ouro__state_in(m, object));
   if ((traits & OURO_D_SCATTERED) == OURO_D_ITEMS) {
     ouro__reach_run(it, m, ouro__slot_at(object, type->size), ouro__items(object));
+  } else if ((traits & OURO_D_SCATTERED) == OURO_D_KEEPER) {
+    ouro__reach_reference(it, m, type->keeper);
   } else if (traits & OURO_D_SCATTERED) {
     ouro__visit_rest(object, &it->visitor);
   }

@@ -103,7 +103,7 @@ static void check_reference(ouro_visitor *visitor, uintptr_t *word, void *object
   verifier *it = (verifier *)(void *)visitor;
   (void)empty;
   it->sum += (uintptr_t)word ^ ((uintptr_t)object * 3);
-  remember(it, word);
+  if (word) remember(it, word); /* the keeper's is in none */
   if (is_known(it, object)) {
     place_of(it->table, it->mask, object)->found++;
   } else if (!may_be_static(object) && !is_condemned(object)) {

@@ -82,6 +82,7 @@ static inline void free_block(ouro_object *object, unsigned traits, uint32_t dis
 
 static void release_word(ouro_visitor *visitor, uintptr_t *word, void *object, uintptr_t empty) {
   (void)visitor;
+  if (!word) return; /* the keeper goes last */
   *word = empty;
   ouro__release_ref(object);
 }
@@ -134,9 +135,23 @@ static bool dies(ouro_object *object, unsigned traits) {
   return true;
 }
 
-static void release_others(const ouro_type *type, ouro_object *object) {
+static inline void release_others(const ouro_type *type, ouro_object *object) {
   for (; type; type = type->base) {
     if (type->release) type->release(object);
+  }
+}
+
+/* All but the first run of slots, and the keeper. */
+static inline void release_scattered(const ouro_type *type, ouro_object *object, unsigned scattered) {
+  if (scattered == OURO_D_ITEMS) {
+    release_run(object, type->size, ouro__items(object));
+    return;
+  }
+  ouro_visitor visitor = {release_word};
+  if (scattered == OURO_D_VISIT && !type->base) {
+    type->visit(object, &visitor);
+  } else {
+    ouro__visit_rest(object, &visitor);
   }
 }
 
@@ -145,22 +160,33 @@ static OURO_NOINLINE void complex_now(ouro_object *object) {
   ouro_type *type = ouro_type_of(object);
   unsigned traits = type->ouro__derived.flags;
   if (!dies(object, traits)) return;
+  ouro_object *keeper = type->keeper;
   enter();
   if (ouro__has(object, OURO_WEAK)) ouro__weak_died(object);
   release_run(object, type->ouro__derived.first, type->ouro__derived.slots);
-  if ((traits & OURO_D_SCATTERED) == OURO_D_ITEMS) {
-    release_run(object, type->size, ouro__items(object));
-  } else if (traits & OURO_D_SCATTERED) {
-    ouro_visitor visitor = {release_word};
-    ouro__visit_rest(object, &visitor);
-  }
+  unsigned scattered = traits & OURO_D_SCATTERED & ~(unsigned)OURO_D_KEEPER;
+  if (scattered) release_scattered(type, object, scattered);
   if (traits & OURO_D_RELEASE) release_others(type, object);
   leave();
   free_block(object, traits, ouro__has(object, OURO_ODD) ? 0 : type->ouro__derived.distance);
   if (traits & OURO_D_RUNTIME) ouro__type_left(type);
+  if (keeper) ouro__release_ref(keeper); /* and perhaps the type with it */
 }
 
 static void with_slots_now(ouro_object *object, const ouro_type *type, size_t next);
+
+/* With items, and nothing else that is special. */
+static OURO_NOINLINE void var_now(ouro_object *object, const ouro_type *type) {
+  unsigned traits = type->ouro__derived.flags;
+  ouro__set_owner(object, OURO__NOBODY);
+  if (type->ouro__derived.slots || traits & OURO_D_ITEMS) {
+    enter();
+    release_run(object, type->ouro__derived.first, type->ouro__derived.slots);
+    if (traits & OURO_D_ITEMS) release_run(object, type->size, ouro__items(object));
+    leave();
+  }
+  free_block(object, traits, 0);
+}
 
 /* Most objects: no finalizer or the like, one run of slots, which is often empty already. The acquire pairs with the release of
  * others who counted it. */
@@ -168,7 +194,12 @@ static inline void now(ouro_object *object) {
   const ouro_type *type = ouro_type_of(object);
   if (OURO_UNLIKELY(ouro__load_acquire(ouro__shared(object)) || ouro__has(object, OURO_WEAK | OURO_ODD) ||
                     type->ouro__derived.flags & OURO_D_COMPLEX)) {
-    complex_now(object);
+    bool var = (type->ouro__derived.flags & OURO_D_COMPLEX) == OURO_D_VAR && !ouro__load_relaxed(ouro__shared(object));
+    if (var && !ouro__has(object, OURO_WEAK)) {
+      var_now(object, type);
+    } else {
+      complex_now(object);
+    }
     return;
   }
   ouro__set_owner(object, OURO__NOBODY);

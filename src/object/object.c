@@ -24,6 +24,7 @@ void ouro__must_attach(const void *object) {
 void ouro__thread_begins(void) { ouro__collector_start(); }
 
 void ouro__thread_ends(void) {
+  ouro__values_left();
   ouro__collector_left();
   ouro__take_released();
   ouro__deferred_ends();
@@ -93,8 +94,8 @@ static void *fail(int code) {
   return NULL;
 }
 
-/* Anything but a small object of a type that was seen before. The thread may be stopped here. */
-static OURO_NOINLINE ouro_object *make(ouro_type *type, size_t count, size_t extra) {
+/* Anything but a small object of a type that was seen before. The thread may be stopped here. `blank`: its items are not zeroed. */
+static OURO_NOINLINE ouro_object *make(ouro_type *type, size_t count, size_t extra, bool blank) {
   if (!ouro__attached() || !ouro__type_ready(type)) return NULL;
   if (OURO_UNLIKELY(ouro__load_relaxed(&ouro__stop_wanted))) ouro__stop_point(OURO_CALLER);
   unsigned traits = type->ouro__derived.flags;
@@ -110,9 +111,10 @@ static OURO_NOINLINE ouro_object *make(ouro_type *type, size_t count, size_t ext
   void *block = ouro__fault_now() ? NULL : ouro__object_alloc(class_ * OURO__BIN_BYTES, class_, size);
   if (OURO_UNLIKELY(traced)) ouro__trace_type = NULL;
   if (!block) return NULL;
-  if (class_) memset((char *)block + 16, 0, size - 16);
+  if (class_) memset((char *)block + 16, 0, (blank ? ouro__round_up(type->size, 16) : size) - 16);
   if (traits & OURO_D_VAR) ((ouro_var *)block)->count = count;
   if (traits & OURO_D_RUNTIME) ouro__type_joined(type);
+  if (traits & OURO_D_KEEPER) ouro_incref(type->keeper);
   bool confined = traits & OURO_D_CONFINED;
   ouro_object *object = block;
   if (confined) {
@@ -134,14 +136,23 @@ static void *make_confined_fast(ouro_type *type) {
   return make_confined(block, type);
 }
 
+static void *make_kept_fast(ouro_type *type) {
+  void *block = ouro__fault_now() ? NULL : ouro__bin_pop(ouro__bin_at(type->ouro__derived.distance));
+  if (!block) return NULL;
+  clear_body(block, type->ouro__derived.size);
+  ouro_incref(type->keeper);
+  return set_up(block, type, true);
+}
+
 static OURO_NOINLINE void *make_slowly(ouro_type *type) {
-  const uint32_t fast = OURO_D_READY | OURO_D_CONFINED;
-  if ((ouro__load_acquire((ouro__atomic32 *)&type->ouro__derived.flags) & (fast | OURO_D_RUNTIME)) == fast) {
-    void *made = make_confined_fast(type);
-    if (made) return made;
-  }
+  const uint32_t ready = OURO_D_READY, kinds = OURO_D_CONFINED | OURO_D_KEEPER | OURO_D_RUNTIME;
+  uint32_t kind = ouro__load_acquire((ouro__atomic32 *)&type->ouro__derived.flags) & (ready | kinds);
+  void *made = kind == (ready | OURO_D_KEEPER)     ? make_kept_fast(type)
+               : kind == (ready | OURO_D_CONFINED) ? make_confined_fast(type)
+                                                   : NULL;
+  if (made) return made;
   if (!ouro__attached() || !ouro__type_ready(type)) return NULL;
-  return type->item_size ? fail(EINVAL) : make(type, 0, 0);
+  return type->item_size ? fail(EINVAL) : make(type, 0, 0, false);
 }
 
 /* A thread that is not attached has no blocks for objects in its cache: the slow way attaches it. */
@@ -158,14 +169,51 @@ ouro_ref ouro_new(ouro_type *type) {
   return set_up(block, type, type->ouro__derived.flags & OURO_D_CONTAINER);
 }
 
-ouro_ref ouro_new_var(ouro_type *type, size_t count) {
+/* Up to here classes are 16 bytes apart, and so bins are side by side. */
+enum { SIDE_BY_SIDE = 512 };
+
+/* `cleared`: bytes from the object's beginning that are to be zero behind the header. */
+static inline void *make_var_fast(ouro_type *type, size_t count, size_t size, size_t cleared) {
+  uint32_t flags = ouro__load_acquire((ouro__atomic32 *)&type->ouro__derived.flags), from = type->ouro__derived.var;
+  if (OURO_UNLIKELY(!(flags & OURO_D_READY) || !from)) return NULL;
+  void *block = ouro__bin_pop(ouro__bin_at(from + (uint32_t)(size / 16) * OURO__BIN_BYTES));
+  if (OURO_UNLIKELY(!block)) return NULL;
+#ifdef OURO_FAULTS
+  if (ouro__fault_now()) {
+    ouro__object_free_any(block);
+    return NULL;
+  }
+#endif
+  clear_body(block, cleared);
+  ouro_var *object = set_up(block, type, flags & OURO_D_CONTAINER);
+  object->count = count;
+  object->base.ouro__word |= OURO_ODD;
+  return object;
+}
+
+void *ouro__new_var_blank(ouro_type *type, size_t count) {
+  if (OURO_LIKELY(count <= SIDE_BY_SIDE)) {
+    size_t fixed = type->size, size = ouro__round_up(fixed + count * type->item_size, 16);
+    void *made = size <= SIDE_BY_SIDE ? make_var_fast(type, count, size, fixed) : NULL;
+    if (OURO_LIKELY(made != NULL)) return made;
+  }
   if (!ouro__attached() || !ouro__type_ready(type)) return NULL;
-  return type->item_size ? make(type, count, 0) : fail(EINVAL);
+  return make(type, count, 0, true);
+}
+
+ouro_ref ouro_new_var(ouro_type *type, size_t count) {
+  if (OURO_LIKELY(count <= SIDE_BY_SIDE)) {
+    size_t size = ouro__round_up(type->size + count * type->item_size, 16);
+    void *made = size <= SIDE_BY_SIDE ? make_var_fast(type, count, size, size) : NULL;
+    if (OURO_LIKELY(made != NULL)) return made;
+  }
+  if (!ouro__attached() || !ouro__type_ready(type)) return NULL;
+  return type->item_size ? make(type, count, 0, false) : fail(EINVAL);
 }
 
 ouro_ref ouro_new_extra(ouro_type *type, size_t count, size_t extra) {
   if (!ouro__attached() || !ouro__type_ready(type)) return NULL;
-  return type->item_size || !count ? make(type, count, extra) : fail(EINVAL);
+  return type->item_size || !count ? make(type, count, extra, false) : fail(EINVAL);
 }
 
 void *ouro_extra(void *object) {

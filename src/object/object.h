@@ -48,6 +48,7 @@ enum {
   OURO_S_MERGED = 8,      /* `count` is all there are, or is about to be */
   OURO_S_WATCHED = 16,    /* I-OBJ-5 */
   OURO_S_CONFINED = 64,   /* of a confined type: others than the owner only release it */
+  OURO_S_OPEN = 128,      /* open to readers (thread/open.c) */
   OURO_S_DYING = 32,      /* of a watched one: its last reference has gone, and nobody finds it any more, unless a finalizer is to run */
   OURO_S_ONE = 256,
 };
@@ -133,10 +134,12 @@ enum {
   OURO_D_UNCOLLECTABLE = 1u << 10,
   OURO_D_CONFINED = 1u << 11,     /* OURO_TYPE_CONFINED: its instances have links behind their items */
   OURO_D_KEPT = 1u << 12,         /* OURO_TYPE_TRACKED: never untracked by the collector */
+  OURO_D_KEEPER = 1u << 13,       /* each instance holds a reference to the type's keeper */
   /* Deallocation is more than emptying one run of slots. */
-  OURO_D_COMPLEX = OURO_D_FINALIZE | OURO_D_RELEASE | OURO_D_VISIT | OURO_D_VAR | OURO_D_RUNS | OURO_D_RUNTIME,
+  OURO_D_COMPLEX = OURO_D_FINALIZE | OURO_D_RELEASE | OURO_D_VISIT | OURO_D_VAR | OURO_D_RUNS | OURO_D_RUNTIME |
+                   OURO_D_KEEPER,
   /* Its references are more than one run of slots. */
-  OURO_D_SCATTERED = OURO_D_VISIT | OURO_D_ITEMS | OURO_D_RUNS,
+  OURO_D_SCATTERED = OURO_D_VISIT | OURO_D_ITEMS | OURO_D_RUNS | OURO_D_KEEPER,
 };
 
 typedef struct ouro__slots {
@@ -148,8 +151,14 @@ static inline unsigned ouro__traits(const ouro_object *object) { return ouro_typ
 /* Look at the type, once; false: it is wrong, errno EINVAL, or there is no memory, ENOMEM. */
 bool ouro__type_ready(ouro_type *type);
 
+/* What was derived from a type that lies in its keeper goes with it; nothing of it is in use any more. */
+void ouro__type_dispose(ouro_type *type);
+
 /* One instance less of a type made at run time. */
 void ouro__type_left(ouro_type *type);
+
+/* ouro_new_var for an acyclic type whose items are bytes: these are not zeroed. */
+void *ouro__new_var_blank(ouro_type *type, size_t count);
 
 /* ---------------------------------------------------------------- references of an object */
 
@@ -159,7 +168,8 @@ static inline ouro_object **ouro__slot_at(const ouro_object *object, size_t offs
 
 static inline size_t ouro__items(const ouro_object *object) { return ((const ouro_var *)(const void *)object)->count; }
 
-/* Show all that lies outside the first run of slots: further runs, items, and what visit functions show, in the order of clearing. */
+/* Show all that lies outside the first run of slots: further runs, items, and what visit functions show, in the order of clearing; and the
+ * keeper, whose word is NULL: that reference is in no slot, and goes with the object. */
 void ouro__visit_rest(ouro_object *object, ouro_visitor *visitor);
 
 /* Show all. */
@@ -219,6 +229,9 @@ void ouro__collector_start(void);
 
 /* The thread ends: if it collects, it was in a function of the program's, and others go on where it left. */
 void ouro__collector_left(void);
+
+/* The thread ends: what it has for values/ goes, an error that nobody took, say. */
+void ouro__values_left(void);
 
 /* Condemned objects are being taken apart: nobody may see them any more, not even a walk. */
 extern _Atomic bool ouro__sweeping;

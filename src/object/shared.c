@@ -19,7 +19,7 @@ enum {
 };
 
 #define LOCK_BITS (OURO_S_LOCKED | OURO_S_LOCK_WAITED)
-#define KEPT_BITS (LOCK_BITS | OURO_S_WATCHED)
+#define KEPT_BITS (LOCK_BITS | OURO_S_WATCHED | OURO_S_OPEN)
 
 /* ---------------------------------------------------------------- merging */
 
@@ -480,3 +480,4 @@ bool ouro_is_immortal(const void *object) { return ouro__owner(object) == OURO__
 
 /* The bits that thread/section.c writes, which knows the word alone. */
 _Static_assert(OURO_S_LOCKED == 1 && OURO_S_LOCK_WAITED == 2, "as in thread/section.c");
+_Static_assert(OURO_S_OPEN == (int)OURO_OPEN_BIT, "as in thread/thread.h");

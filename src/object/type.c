@@ -48,7 +48,7 @@ static size_t count_of(const uint32_t *references) {
 static unsigned times_listed(const ouro_type *type, uint32_t offset) {
   unsigned times = 0;
   for (; type; type = type->base) {
-    for (size_t i = 0; i < count_of(type->references); i++) times += type->references[i] == offset;
+    for (size_t i = 0, count = count_of(type->references); i < count; i++) times += type->references[i] == offset;
   }
   return times;
 }
@@ -90,6 +90,7 @@ static void check_base(checker *state) {
 }
 
 static bool owns_references(const ouro_type *type) {
+  if (type->keeper) return true;
   for (; type; type = type->base) {
     if (count_of(type->references) || type->visit || type->flags & OURO_TYPE_ITEMS) return true;
   }
@@ -111,6 +112,7 @@ static void check_flags(checker *state) {
   if (flags & OURO_TYPE_ACYCLIC && flags & OURO_TYPE_TRACKED) complain(state, "acyclic, and yet tracked");
   if (flags & OURO_TYPE_ACYCLIC && flags & OURO_TYPE_CONFINED) complain(state, "acyclic, and yet confined");
   if (flags & OURO_TYPE_ACYCLIC && flags & OURO_TYPE_UNCOLLECTABLE) complain(state, "acyclic, and yet uncollectable");
+  if (state->type->keeper && flags & (OURO_TYPE_ACYCLIC | OURO_TYPE_CONFINED)) complain(state, "acyclic, or confined, and yet with a keeper");
 }
 
 static const char *what_is_wrong(const ouro_type *type) {
@@ -143,6 +145,7 @@ static unsigned traits_of(const ouro_type *type) {
   if (flags & OURO_TYPE_CONFINED && traits & OURO_D_CONTAINER) traits |= OURO_D_CONFINED;
   if (flags & OURO_TYPE_TRACKED) traits |= OURO_D_KEPT;
   if (flags & OURO_TYPE_UNCOLLECTABLE) traits |= OURO_D_UNCOLLECTABLE;
+  if (type->keeper) traits |= OURO_D_KEEPER;
   return traits;
 }
 
@@ -195,9 +198,12 @@ static bool derive(ouro_type *type) {
   type->ouro__derived.size = (uint32_t)size;
   type->ouro__derived.class_ = ouro__object_class(size, !(traits & OURO_D_CONTAINER));
   type->ouro__derived.distance = type->item_size || size > 8192 ? 0 : type->ouro__derived.class_ * OURO__BIN_BYTES;
+  if ((traits & (OURO_D_VAR | OURO_D_CONFINED)) == OURO_D_VAR && !type->keeper) {
+    type->ouro__derived.var = (ouro__object_class(16, !(traits & OURO_D_CONTAINER)) - 1) * OURO__BIN_BYTES;
+  }
   ouro__store_release(flags_of(type), traits);
   /* pairs with the acquire in ouro_new */
-  ouro__store_release(fast_of(type), size > FAST_MOST || traits & OURO_D_CONFINED ? 0 : type->ouro__derived.distance);
+  ouro__store_release(fast_of(type), size > FAST_MOST || traits & (OURO_D_CONFINED | OURO_D_KEEPER) ? 0 : type->ouro__derived.distance);
   return true;
 }
 
@@ -235,6 +241,12 @@ int ouro_type_check(ouro_type *type, char *text, size_t text_size) {
     if (why) ouro__text_str(&out, *why ? why : "out of memory");
   }
   return !why ? OURO_OK : *why ? OURO_EINVAL : OURO_ENOMEM;
+}
+
+void ouro__type_dispose(ouro_type *type) {
+  ouro_free((void *)(uintptr_t)type->ouro__derived.more);
+  type->ouro__derived.more = NULL;
+  type->ouro__derived.flags = 0;
 }
 
 /* ---------------------------------------------------------------- types made at run time */
@@ -290,7 +302,7 @@ ouro_type *ouro_type_new(const ouro_type *description) {
     return NULL;
   }
   type->ouro__derived.flags |= OURO_D_RUNTIME;
-  type->ouro__derived.fast = 0; /* instances are counted */
+  type->ouro__derived.fast = type->ouro__derived.var = 0; /* instances are counted */
   type->ouro__derived.instances = 1;
   ouro_type *base = (ouro_type *)(uintptr_t)type->base;
   if (base && base->ouro__derived.flags & OURO_D_RUNTIME) ouro__type_joined(base);

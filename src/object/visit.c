@@ -17,6 +17,7 @@ void ouro__visit_rest(ouro_object *object, ouro_visitor *visitor) {
   for (uint32_t i = 0; i < type->ouro__derived.runs; i++) visit_run(object, runs[i].first, runs[i].slots, visitor);
   if (type->ouro__derived.flags & OURO_D_ITEMS) visit_run(object, type->size, ouro__items(object), visitor);
   if (type->ouro__derived.flags & OURO_D_VISIT) visit_functions(type, object, visitor);
+  if (type->ouro__derived.flags & OURO_D_KEEPER) visitor->visit(visitor, NULL, type->keeper, 0);
 }
 
 void ouro__visit_all(ouro_object *object, ouro_visitor *visitor) {
@@ -41,7 +42,7 @@ typedef struct taker {
 
 static void take(ouro_visitor *visitor, uintptr_t *word, void *object, uintptr_t empty) {
   taker *state = (taker *)(void *)visitor;
-  if (state->count == state->room) return;
+  if (!word || state->count == state->room) return;
   *word = empty;
   state->taken[state->count++] = object;
 }

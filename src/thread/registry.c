@@ -105,7 +105,7 @@ static void leave(void *unused_value) {
 
 int ouro_thread_detach(void) {
   if (!ouro__thread_is_in()) return OURO_OK;
-  if (ouro__me->keep || ouro__at.depth || ouro__world_is_mine()) return OURO_EBUSY;
+  if (ouro__me->keep || ouro__me->nested || ouro__at.depth || ouro__world_is_mine()) return OURO_EBUSY;
   detach();
   return OURO_OK;
 }

@@ -13,6 +13,10 @@ void ouro__registry_leave(void);
 void ouro__record_unused(ouro__thread *thread);
 void ouro__registry_child(void);
 
+/* alone.c: every processor that runs a thread of the program passes a barrier; can the system do that? */
+bool ouro__has_barrier(void);
+void ouro__barrier_all(void);
+
 /* world.c */
 void ouro__world_setup(void);
 int32_t ouro__young_limit_now(void);

@@ -16,7 +16,7 @@
  * I-THREAD-3  `here` is the thread-local storage of the record's thread, or NULL; it changes under the record's lock alone
  *
  * Files: registry.c (attach, detach), world.c (safepoints, stopping), alone.c (one or many), fork.c, section.c (locks
- * of objects), later.c. */
+ * of objects), open.c (reading without them), later.c. */
 #ifndef OURO_THREAD_THREAD_H
 #define OURO_THREAD_THREAD_H
 
@@ -54,6 +54,11 @@ typedef struct ouro__thread {
   void *confined;                /* the youngest of its young confined objects (object/confined.c) */
   int32_t *deferred;             /* counts of deferred objects (object/deferred.c); the same as in `here` */
   uint32_t deferred_room;
+  /* The thread's own, for values/: */
+  void *raised;                  /* the error object that was raised last; owned */
+  const void **printing;         /* objects whose text is being made, the outermost first */
+  uint32_t printing_count, printing_room;
+  uint32_t nested;               /* calls of protocols within each other */
 } ouro__thread;
 
 /* The calling thread's record; NULL: it is not attached. */
@@ -145,6 +150,36 @@ static inline void ouro__leave(ouro__lock *lock, bool locked) {
     ouro__leave_alone();
   }
 }
+
+/* ---------------------------------------------------------------- reading an object that is open to readers (open.c)
+ *
+ * A flag in the object's header says that it is OPEN: then whoever reads it says so in its own storage, and takes no lock. It is set by a
+ * thread that has the object's lock and reads, and cleared by one that has the lock and is about to change it: that one has every running
+ * thread pass a barrier (membarrier), and waits until nobody reads it. Between begin and end of a read: no safepoint, no other read. */
+
+enum { OURO_OPEN_BIT = 128 }; /* of the header's second word; the same as OURO_S_OPEN of object/object.h */
+
+static inline _Atomic uint32_t *ouro__lock_word(const void *object) { return (_Atomic uint32_t *)(uintptr_t)object + 1; }
+
+static inline bool ouro__read_begin(const void *object) {
+  if (OURO_UNLIKELY(!ouro__thread_is_in())) return false; /* nobody would look at this thread */
+  /* A release, as the next one: what this thread has read of the object before is behind it, also for who finds this one. */
+  _Atomic(const void *) *reading = (_Atomic(const void *) *)(void *)&ouro__at.reading;
+  ouro__store_release(reading, object);
+  atomic_signal_fence(memory_order_seq_cst); /* the barrier that who closes it has every processor pass makes one of more of this */
+  /* pairs with the release of who opened it */
+  if (OURO_LIKELY(ouro__load_acquire(ouro__lock_word(object)) & OURO_OPEN_BIT)) return true;
+  ouro__store_release(reading, NULL);
+  return false;
+}
+
+/* Pairs with the acquire of who closes it. */
+static inline void ouro__read_end(void) { ouro__store_release((_Atomic(const void *) *)(void *)&ouro__at.reading, NULL); }
+
+/* The caller has the object's lock. May do nothing: where the system has no such barrier. */
+void ouro__open(void *object);
+/* It is open, and is closed when this returns; the caller has its lock. */
+void ouro__close(void *object);
 
 /* A second thread is about to attach: from now on there are many. Registry's lock held. */
 void ouro__become_many(void);

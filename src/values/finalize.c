@@ -16,7 +16,8 @@
 
 #include "gc/gc.h"
 #include "object/object.h"
-#include "values/values.h"
+#include "values/str.h"
+#include "values/weak_table.h"
 
 struct ouro_finalizer {
   ouro_object base;
@@ -229,7 +230,7 @@ void ouro_finalizers_run(void) {
 
 /* ---------------------------------------------------------------- fork (object/fork.c)
  *
- * Only the registry has a lock that all may need; those of containers are free at fork: see values.h. */
+ * Only the registry and interned strings have locks that all may need; those of containers are free at fork: see weak_table.h. */
 
 void ouro__values_fork(int moment) {
   if (moment == OURO_FORK_BEFORE_ALL) {
@@ -239,4 +240,5 @@ void ouro__values_fork(int moment) {
   } else {
     ouro__lock_reset(&registry.lock);
   }
+  ouro__intern_fork(moment);
 }

@@ -1,5 +1,5 @@
 /* values/weak_keys.c - maps from objects to objects whose entries go with their keys. */
-#include "values/values.h"
+#include "values/weak_table.h"
 
 struct ouro_weak_keys {
   ouro__weak_container base;

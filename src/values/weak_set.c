@@ -1,5 +1,5 @@
 /* values/weak_set.c - sets of objects that leave when they die. */
-#include "values/values.h"
+#include "values/weak_table.h"
 
 struct ouro_weak_set {
   ouro__weak_container base;

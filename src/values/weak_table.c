@@ -5,7 +5,7 @@
 
 #include "gc/gc.h"
 #include "heap/heap.h"
-#include "values/values.h"
+#include "values/weak_table.h"
 
 enum {
   SMALL = 8,        /* entries of a table that has no cells: looking through them is as fast */

@@ -4,7 +4,7 @@
 
 #include "heap/heap.h"
 #include "os/os.h"
-#include "values/values.h"
+#include "values/weak_table.h"
 
 struct ouro_weak_values {
   ouro__weak_container base;

@@ -5,8 +5,8 @@
 
 A fenced block of C that holds `int main` is a program. It is built against BUILD-FOLDER's libouro.a with all warnings as errors,
 and run. `` ```c check `` runs it with OURO_CONF=check. A `` ```text `` block right behind it is what it must write, where "0x..."
-stands for any address; a program whose text begins with "ouro: fatal" must die by SIGABRT, any other must end with status 0.
-Prints TAP."""
+stands for any address; a program whose text begins with "ouro: fatal" must die by SIGABRT, any other must end with status 0. One that begins
+with `/* needs gmp */` (or yajl) is skipped where the library was built without it. Prints TAP."""
 
 import os
 import pathlib
@@ -23,11 +23,18 @@ ON_PURPOSE = ['-Wno-free-nonheap-object', '-Wno-use-after-free', '-Wno-mismatche
               '-Wno-stringop-overflow', '-Wno-unused-result']
 PROGRAM = re.compile(r'^```c( check)?\n(.*?)^```\n(?:\n?```text\n(.*?)^```$)?', re.MULTILINE | re.DOTALL)
 LINK = re.compile(r'\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)')
+NEEDS = re.compile(r'^/\* needs (\w+) \*/')
 KEYS = re.compile(r'(?:ouro__conf_find|parse_flag|conf_value|conf_number|conf_is)\("([\w-]+)"')
 
 
 def documents():
     return sorted([*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md'), *ROOT.glob('examples/**/*.md'), *ROOT.glob('bench/*.md')])
+
+
+def needs(build):
+    """What libouro.a needs besides libc, in this build: GMP and yajl are optional. It is what pkg-config says of it."""
+    text = (build / 'meson-private' / 'ouro.pc').read_text()
+    return re.search(r'^Libs\.private:(.*)$', text, re.MULTILINE).group(1).split()
 
 
 def run_program(source, check, build):
@@ -37,7 +44,7 @@ def run_program(source, check, build):
         file = program.with_suffix('.c')
         file.write_text(source)
         compiled = subprocess.run(['gcc', *WARNINGS, *(ON_PURPOSE if check is not None else []), f'-I{ROOT / "include"}', file,
-                                   build / 'src' / 'libouro.a', '-pthread', '-o', program], capture_output=True, text=True)
+                                   build / 'src' / 'libouro.a', *needs(build), '-o', program], capture_output=True, text=True)
         if compiled.returncode:
             return compiled.stderr, None
         environment = {name: value for name, value in os.environ.items() if name != 'OURO_CONF'}
@@ -69,6 +76,10 @@ def program_cases(document, build):
         if 'int main' in source:
             line = text[:match.start()].count('\n') + 1
             misuse = document.name == 'misuse.md'
+            needed = NEEDS.match(source)
+            if needed and not any(word.startswith(f'-l{needed.group(1)}') for word in needs(build)):
+                yield f'{name}:{line}: the program # SKIP built without {needed.group(1)}', ''
+                continue
             yield f'{name}:{line}: the program', check_program(source, bool(check) if misuse or check else None, expected, build)
 
 

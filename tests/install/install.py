@@ -66,7 +66,7 @@ class Installation:
         expected += ['bin/ouro']
         if shutil.which('scdoc'):
             expected += [f'share/man/man{page[-1]}/{page}' for page in
-                         ('ouro.1', 'ouro.7', 'ouro_gc.3', 'ouro_heap.3', 'ouro_malloc.3', 'ouro_objects.3', 'ouro_thread.3', 'ouro_trace.3')]
+                         ('ouro.1', 'ouro.7', 'ouro_gc.3', 'ouro_heap.3', 'ouro_malloc.3', 'ouro_objects.3', 'ouro_thread.3', 'ouro_trace.3', 'ouro_values.3')]
         missing = [str(path) for path in expected if not (self.prefix / path).exists()]
         if missing:
             raise Failed('not installed: ' + ', '.join(missing))
@@ -78,8 +78,9 @@ class Installation:
 
     def pkg_config_static(self):
         program = self.folder / 'words-static'
+        needs = [word for word in self.pkg_config('--libs', '--static') if word != '-louro' and not word.startswith('-L')]
         for define in ([], ['-DOURO_STATIC', '-O2']):
-            run('cc', *define, EXAMPLE / 'main.c', *self.pkg_config('--cflags'), self.libdir / 'libouro.a', '-pthread', '-o', program)
+            run('cc', *define, EXAMPLE / 'main.c', *self.pkg_config('--cflags'), self.libdir / 'libouro.a', *needs, '-o', program)
             if 'libouro' in run('ldd', program):
                 raise Failed('linked with the shared library')
             self.check_words(program)

@@ -30,7 +30,7 @@ def complaint(compiler, source, *flags):
 def kept():
     """The sources that must compile."""
     yield HERE / 'right.c'
-    for example in ('document', 'lisp', 'pipeline', 'cache'):
+    for example in ('document', 'lisp', 'pipeline', 'cache', 'json', 'memory', 'words'):
         yield from sorted((ROOT / 'examples' / example).glob('*.c'))
     for source in sorted((ROOT / 'tests').glob('*/*.c')):
         if source.parent != HERE and 'OURO_OWNED(' in source.read_text():

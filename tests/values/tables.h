@@ -6,7 +6,7 @@
 
 #include <ouro/weakmap.h>
 
-#include "values/values.h"
+#include "values/weak_table.h"
 
 static inline const ouro__weak_container *table_of(const void *container) { return container; }
 

@@ -1,0 +1,304 @@
+/* tests/values/test_function.c - functions, methods of classes, bound methods: what they are called with, what they are equal to, how they
+ * print and how they go.
+ *
+ * Linked with: libouro (static), support/support.c, object/objects.c, cmocka. */
+#include "values/classes.h"
+
+/* ---------------------------------------------------------------- functions */
+
+/* The weight of its arguments, and the closure's number. */
+static int weigh_all(void *closure, void *const *args, size_t count, ouro_slot result) {
+  return give_number(result, weigh(args, count) + (closure ? value_of(closure) : 0));
+}
+
+/* Arguments are 1, 2, ..., weighed as `weigh` does. */
+static int64_t weight_of(size_t count) {
+  int64_t sum = (int64_t)count;
+  for (int64_t i = 1; i <= (int64_t)count; i++) {
+    sum += 100 * i * i;
+  }
+  return sum;
+}
+
+static void a_function_is_called_with_its_closure(void **state) {
+  (void)state;
+  void *closure = number(100000), *args[20];
+  void *function = ouro_borrow(ouro_function_new("weigh", weigh_all, closure));
+  void *plain = ouro_borrow(ouro_function_new("w", weigh_all, NULL));
+  for (int64_t i = 0; i < 20; i++) {
+    args[i] = number(i + 1);
+  }
+  for (size_t count = 0; count <= 20; count++) {
+    assert_int_equal(call_number(function, args, count), weight_of(count) + 100000);
+    assert_int_equal(call_number(plain, args, count), weight_of(count));
+  }
+  assert_string_equal(ouro_function_name(function), "weigh");
+  assert_ptr_equal(ouro_function_closure(function), closure);
+  assert_null(ouro_function_closure(plain));
+  assert_true(ouro_is_function(plain) && !ouro_is_function(closure));
+  char text[64];
+  snprintf(text, sizeof text, "<function w at 0x%zx>", (size_t)(uintptr_t)plain);
+  PRINTS(plain, text);
+  void *copy = ouro_borrow(ouro_deepcopy(function));
+  assert_ptr_equal(copy, function);
+  drop(copy);
+  for (int64_t i = 0; i < 20; i++) {
+    drop(args[i]);
+  }
+  drop(plain);
+  drop(function);
+  drop(closure);
+}
+
+static void what_is_no_function(void **state) {
+  (void)state;
+  errno = 0;
+  assert_true(ouro_borrow(ouro_function_new(NULL, weigh_all, NULL)) == NULL && errno == EINVAL);
+  errno = 0;
+  assert_true(ouro_borrow(ouro_function_new("f", NULL, NULL)) == NULL && errno == EINVAL);
+  errno = 0;
+  assert_true(ouro_borrow(ouro_function_new("\xff", weigh_all, NULL)) == NULL && errno == EILSEQ);
+  errno = 0;
+  assert_true(ouro_borrow(ouro_bound_method_new(NULL, ouro_none)) == NULL && errno == EINVAL);
+  errno = 0;
+  assert_true(ouro_borrow(ouro_bound_method_new(ouro_none, NULL)) == NULL && errno == EINVAL);
+  assert_null(ouro_bound_method_self(ouro_none));
+  assert_null(ouro_bound_method_function(ouro_none));
+}
+
+/* closure -> list -> function -> closure */
+static void circles_through_closures_are_found(void **state) {
+  (void)state;
+  size_t live = test_live();
+  ouro_list *seq = ouro_borrow(ouro_list_new());
+  void *function = ouro_borrow(ouro_function_new("f", weigh_all, seq)), *bound = ouro_borrow(ouro_bound_method_new(function, seq));
+  assert_true(ouro_list_append(seq, function) == OURO_OK && ouro_list_append(seq, bound) == OURO_OK);
+  drop(seq);
+  drop(function);
+  drop(bound);
+  assert_true(test_live() >= live + 3);
+  ouro_gc_collect(2);
+  assert_int_equal(test_live(), live);
+}
+
+/* ---------------------------------------------------------------- bound methods */
+
+static int self_and_weight(void *self, void *const *args, size_t count, ouro_slot result) {
+  return give_number(result, weigh(args, count) + get_number(self, name_number(0)));
+}
+
+static ouro_class *weighing_class(void) {
+  return CLASS(.name = "Weighs", .slots = WORDS("a0"), .methods = METHODS({"weigh", self_and_weight}, {"other", self_and_weight}));
+}
+
+static void *method_of(void *object, const char *name) {
+  void *method = NULL;
+  TEST_CHECK(ouro_attr_get_text(object, name, &method) == OURO_OK);
+  return method;
+}
+
+static void methods_are_bound_to_their_object(void **state) {
+  (void)state;
+  ouro_class *self = weighing_class();
+  void *one = instance_of(self), *other = instance_of(self), *args[20];
+  set_number(one, name_number(0), 1000000);
+  set_number(other, name_number(0), 2000000);
+  void *bound = method_of(one, "weigh"), *bound_other = method_of(other, "weigh"), *plain = method_of(self, "weigh");
+  assert_ptr_equal(ouro_bound_method_self(bound), one);
+  assert_ptr_equal(ouro_bound_method_function(bound), plain);
+  assert_ptr_equal(ouro_function_closure(plain), self);
+  assert_true(ouro_is_function(plain) && !ouro_is_function(bound));
+  args[0] = other;
+  for (int64_t i = 1; i < 20; i++) {
+    args[i] = number(i);
+  }
+  for (size_t count = 0; count < 20; count++) {
+    assert_int_equal(call_number(bound, args + 1, count), weight_of(count) + 1000000);
+    assert_int_equal(call_number(bound_other, args + 1, count), weight_of(count) + 2000000);
+    assert_int_equal(call_number(plain, args, count + 1), weight_of(count) + 2000000);
+  }
+  drop(one); /* what is bound holds it */
+  assert_int_equal(call_number(bound, NULL, 0), 1000000);
+  PRINTS(plain, "<method 'weigh' of 'Weighs' objects>");
+  char text[128];
+  snprintf(text, sizeof text, "<bound method weigh of <Weighs object at 0x%zx>>", (size_t)(uintptr_t)other);
+  PRINTS(bound_other, text);
+  for (int64_t i = 1; i < 20; i++) {
+    drop(args[i]);
+  }
+  drop(bound);
+  drop(bound_other);
+  drop(plain);
+  drop(other);
+  drop(self);
+}
+
+/* A method that is not bound takes instances of its class alone; also where it was put into another one. */
+static void methods_take_their_own_instances_alone(void **state) {
+  (void)state;
+  ouro_class *self = weighing_class(), *derived = CLASS(.name = "Derived", .base = self), *strange = slots_class(1);
+  void *of_derived = instance_of(derived), *of_strange = instance_of(strange), *method = method_of(self, "weigh"), *item = number(1);
+  set_number(of_derived, name_number(0), 5);
+  set_number(of_strange, name_number(0), 6);
+  void *result = NULL;
+  assert_int_equal(call_number(method, &of_derived, 1), 5);
+  assert_int_equal(ouro_call(method, NULL, 0, &result), OURO_EINVAL);
+  assert_int_equal(ouro_call(method, &of_strange, 1, &result), OURO_ETYPE);
+  assert_int_equal(ouro_call(method, &item, 1, &result), OURO_ETYPE);
+  assert_int_equal(ouro_attr_set_text(strange, "stolen", method), OURO_OK);
+  ouro_attr_cache cache = {0};
+  assert_int_equal(ouro_method_call(of_strange, name_of("stolen"), &cache, NULL, 0, &result), OURO_ETYPE);
+  void *bound = method_of(of_strange, "stolen");
+  assert_int_equal(ouro_call(bound, NULL, 0, &result), OURO_ETYPE);
+  assert_null(result);
+  void *all[] = {bound, item, method, of_derived, of_strange, strange, derived, self};
+  for (size_t i = 0; i < 8; i++) {
+    drop(all[i]);
+  }
+}
+
+/* A function that a class is given later is called with the instance first; what is no function is called as it is. */
+static int first_and_weight(void *closure, void *const *args, size_t count, ouro_slot result) {
+  (void)closure;
+  TEST_CHECK(count > 0);
+  return give_number(result, weigh(args + 1, count - 1) + get_number(args[0], name_number(0)));
+}
+
+static void functions_become_methods(void **state) {
+  (void)state;
+  ouro_class *self = weighing_class();
+  void *made = instance_of(self), *function = ouro_borrow(ouro_function_new("f", first_and_weight, NULL)), *args[20];
+  set_number(made, name_number(0), 500000);
+  assert_int_equal(ouro_attr_set_text(self, "f", function), OURO_OK);
+  for (int64_t i = 0; i < 20; i++) {
+    args[i] = number(i + 1);
+  }
+  void *bound = method_of(made, "f"), *of_class = method_of(self, "f"), *result = NULL;
+  assert_ptr_equal(of_class, function);
+  for (size_t count = 0; count < 20; count++) {
+    assert_int_equal(call_number(bound, args, count), weight_of(count) + 500000);
+    assert_int_equal(ouro_method_call(made, name_of("f"), NULL, args, count, &result), OURO_OK);
+    assert_int_equal(number_given(OURO_OK, result), weight_of(count) + 500000);
+  }
+  void *other = ouro_borrow(ouro_bound_method_new(function, made)), *third = method_of(made, "weigh");
+  assert_int_equal(ouro_attr_set_text(self, "g", third), OURO_OK);
+  assert_int_equal(ouro_method_call(made, name_of("g"), NULL, args, 3, &result), OURO_OK);
+  assert_int_equal(number_given(OURO_OK, result), weight_of(3) + 500000);
+  assert_int_equal(ouro_attr_set_text(self, "h", args[0]), OURO_OK);
+  assert_int_equal(ouro_method_call(made, name_of("h"), NULL, args, 3, &result), OURO_ETYPE);
+  void *all[] = {other, third, bound, of_class, function, made, self};
+  for (size_t i = 0; i < 7; i++) {
+    drop(all[i]);
+  }
+  for (int64_t i = 0; i < 20; i++) {
+    drop(args[i]);
+  }
+}
+
+static void bound_methods_are_equal_by_what_they_bind(void **state) {
+  (void)state;
+  ouro_class *self = weighing_class();
+  void *one = instance_of(self), *other = instance_of(self);
+  void *a = method_of(one, "weigh"), *b = method_of(one, "weigh"), *c = method_of(other, "weigh"), *d = method_of(one, "other");
+  uint64_t first = 0, second = 0;
+  assert_ptr_not_equal(a, b);
+  assert_int_equal(ouro_equal(a, b), 1);
+  assert_int_equal(ouro_equal(a, c), 0);
+  assert_int_equal(ouro_equal(a, d), 0);
+  assert_int_equal(ouro_equal(a, one), 0);
+  assert_true(ouro_hash(a, &first) == OURO_OK && ouro_hash(b, &second) == OURO_OK && first == second);
+  void *all[] = {a, b, c, d, one, other, self};
+  for (size_t i = 0; i < 7; i++) {
+    drop(all[i]);
+  }
+}
+
+/* ---------------------------------------------------------------- depth, and every allocation failing in turn */
+
+static int call_again(void *self, void *const *args, size_t count, ouro_slot result) {
+  (void)args, (void)count;
+  return ouro_method_call(self, name_of("again"), NULL, NULL, 0, result);
+}
+
+static void endless_calls_end(void **state) {
+  (void)state;
+  ouro_class *self = CLASS(.name = "C", .methods = METHODS({"again", call_again}));
+  void *made = instance_of(self), *result = NULL;
+  assert_int_equal(ouro_method_call(made, name_of("again"), NULL, NULL, 0, &result), OURO_EDEEP);
+  void *bound = method_of(made, "again");
+  assert_int_equal(ouro_call(bound, NULL, 0, &result), OURO_EDEEP);
+  assert_null(result);
+  drop(bound);
+  drop(made);
+  drop(self);
+}
+
+#ifdef OURO_FAULTS
+static int try_functions(void *arg) {
+  void *made = arg, *many[12], *result = NULL;
+  for (size_t i = 0; i < 12; i++) {
+    many[i] = ouro_none;
+  }
+  void *function = ouro_borrow(ouro_function_new("some new name", call_again, made));
+  void *bound = function ? ouro_borrow(ouro_bound_method_new(function, made)) : NULL;
+  int code = bound ? OURO_OK : ouro_code_of_errno(errno);
+  if (!code) {
+    code = ouro_attr_get_text(made, "length", &result);
+  }
+  if (result) {
+    drop(result);
+  }
+  if (!code) {
+    result = NULL;
+    code = ouro_method_call(made, name_of("function"), NULL, many, 12, &result);
+  }
+  void *all[] = {function, bound, result};
+  for (size_t i = 0; i < 3; i++) {
+    if (all[i]) {
+      drop(all[i]);
+    }
+  }
+  return code;
+}
+
+static size_t live_at_first;
+static bool as_many_live(void *arg) {
+  (void)arg;
+  return test_live() == live_at_first;
+}
+
+static int count_them(void *self, void *const *args, size_t count, ouro_slot result) {
+  (void)self, (void)args;
+  return give_number(result, (int64_t)count);
+}
+
+static void each_allocation_may_fail(void **state) {
+  (void)state;
+  ouro_class *self = CLASS(.name = "C", .methods = METHODS({"length", count_them}));
+  void *function = ouro_borrow(ouro_function_new("function", count_them, NULL)), *made = instance_of(self);
+  name_of("length");
+  assert_int_equal(ouro_attr_set(self, name_of("function"), function), OURO_OK);
+  live_at_first = test_live();
+  fail_each(try_functions, as_many_live, made);
+  drop(made);
+  drop(function);
+  drop(self);
+}
+#endif
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      CLASS_TEST(a_function_is_called_with_its_closure),
+      CLASS_TEST(what_is_no_function),
+      CLASS_TEST(circles_through_closures_are_found),
+      CLASS_TEST(methods_are_bound_to_their_object),
+      CLASS_TEST(methods_take_their_own_instances_alone),
+      CLASS_TEST(functions_become_methods),
+      CLASS_TEST(bound_methods_are_equal_by_what_they_bind),
+      CLASS_TEST(endless_calls_end),
+#ifdef OURO_FAULTS
+      CLASS_TEST(each_allocation_may_fail),
+#endif
+  };
+  return cmocka_run_group_tests_name("values function", tests, NULL, NULL);
+}
