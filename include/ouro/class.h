@@ -21,8 +21,8 @@
  *   slots      the names that the definition gives, and no others: four of them take 48 bytes
  *   inline     the class keeps the names that its instances were given, 30 at most, in the order in which they were first seen; an instance
  *              has room for the values of the first few. How many, the class decides when it has made some instances: two more than it has
- *              names, rounded up to what the block has room for; so four attributes take 80 bytes. Instances that were made
- *              before keep the room that they have
+ *              names, rounded up to what the block has room for; so four attributes take 80 bytes. Where that proves too little, it decides
+ *              anew, twice at most. Instances that were made before keep the room that they have
  *   overflow   a dict, made when it is needed, for names beyond those
  *
  * Where the value of a name lies in an instance never changes. Attributes are listed in the order slots, names of the class, overflow: not

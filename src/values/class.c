@@ -5,7 +5,7 @@
 #include "values/str.h"
 
 /* A class decides on the room of its instances when it has made SETTLE_AFTER, or as many more as it takes until one of them has been given
- * an attribute; with PATIENCE, without that. */
+ * an attribute; with PATIENCE, without that. It decides anew when so many instances lacked room for a key. */
 enum { ROOM_FIRST = 6, ROOM_SPARE = 2, SETTLE_AFTER = 8, PATIENCE = 1024 };
 enum { ALL_FLAGS = OURO_CLASS_DICT | OURO_CLASS_FINAL };
 
@@ -84,26 +84,38 @@ static bool make_layout(ouro_class *self, ouro__layout *layout, size_t wanted) {
 static bool make_layouts(ouro_class *self) {
   size_t wanted = ouro__load_relaxed(&self->key_count) + (size_t)ROOM_SPARE;
   bool dict = self->flags & OURO_CLASS_DICT;
-  ouro__layout *layout = dict ? &self->first : &self->settled;
+  ouro__layout *layout = &self->layouts[!dict]; /* the first one is that of a class that has not decided yet */
   if (!make_layout(self, layout, wanted > ROOM_FIRST ? wanted : (size_t)ROOM_FIRST)) return false;
   ouro__store_release(&self->current, layout);
+  self->layout_count = dict ? 1 : OURO__LAYOUTS;
   return true;
 }
 
-/* Without memory for it, the next instance that comes by tries again. */
-static void settle(ouro_class *self, uint32_t made) {
+/* Instances have room for all keys from now on, if `before` is what they were made by so far. Without memory for that, those that come by
+ * later try again. */
+static void settle(ouro_class *self, const ouro__layout *before) {
   ouro__hold hold;
   ouro__hold_write(&hold, self);
   uint32_t names = ouro__load_relaxed(&self->key_count);
-  bool due = ouro__load_relaxed(&self->current) == &self->first && (names || made >= PATIENCE);
-  if (due && make_layout(self, &self->settled, names + (size_t)ROOM_SPARE)) ouro__store_release(&self->current, &self->settled);
+  ouro__layout *next = &self->layouts[self->layout_count];
+  bool due = ouro__load_relaxed(&self->current) == before && self->layout_count < OURO__LAYOUTS;
+  if (due && make_layout(self, next, names ? names + (size_t)ROOM_SPARE : (size_t)ROOM_FIRST)) {
+    self->layout_count++;
+    ouro__store_release(&self->current, next);
+  }
   ouro__hold_end(&hold, self);
 }
 
 ouro__layout *ouro__class_count_made(ouro_class *self) {
   uint32_t made = ouro__add_relaxed(&self->made, 1) + 1;
-  if (made % SETTLE_AFTER == 0) settle(self, made);
+  bool due = made % SETTLE_AFTER == 0 && (ouro__load_relaxed(&self->key_count) || made >= PATIENCE);
+  if (due) settle(self, &self->layouts[0]);
   return ouro__load_acquire(&self->current);
+}
+
+void ouro__class_count_overflowed(ouro_class *self, const ouro__layout *layout) {
+  if (layout == &self->layouts[0] || layout != ouro__load_relaxed(&self->current)) return;
+  if ((ouro__add_relaxed(&self->overflowed, 1) + 1) % SETTLE_AFTER == 0) settle(self, layout);
 }
 
 /* ---------------------------------------------------------------- making: the order */
@@ -398,8 +410,7 @@ static void drop_layout(ouro__layout *layout) {
 /* Every instance held the class: none is left. */
 static void class_release(void *object) {
   ouro_class *self = object;
-  drop_layout(&self->first);
-  drop_layout(&self->settled);
+  for (int i = 0; i < OURO__LAYOUTS; i++) drop_layout(&self->layouts[i]);
   ouro_free(self->slots);
   ouro_free(self->order);
   ouro_free(self->methods);
@@ -423,12 +434,12 @@ static int class_copy(void *self, ouro_copier *copier, ouro_slot copy) {
   return OURO_OK;
 }
 
+static size_t bytes_of(const void *block) { return block ? ouro_usable_size((void *)(uintptr_t)block) : 0; }
+
 static size_t class_extent(const void *object) {
   const ouro_class *self = object;
-  const void *blocks[] = {self->slots,   self->order,          self->methods, self->cells, self->first.type.references,
-                          self->settled.type.references, self->name};
-  size_t bytes = 0;
-  for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) bytes += blocks[i] ? ouro_usable_size((void *)(uintptr_t)blocks[i]) : 0;
+  size_t bytes = bytes_of(self->slots) + bytes_of(self->order) + bytes_of(self->methods) + bytes_of(self->cells) + bytes_of(self->name);
+  for (int i = 0; i < OURO__LAYOUTS; i++) bytes += bytes_of(self->layouts[i].type.references);
   return bytes;
 }
 
@@ -473,7 +484,10 @@ bool ouro__class_valid(const ouro_class *self) {
   const ouro__layout *current = ouro__load_relaxed((ouro__layout * _Atomic *)(uintptr_t)&self->current);
   uint32_t keys = ouro__load_relaxed((_Atomic uint32_t *)(uintptr_t)&self->key_count);
   if (keys > OURO__KEYS_MOST || !are_different(self->keys, keys) || !are_different(self->slots, self->slot_count)) return false;
-  if ((current != &self->first && current != &self->settled) || !is_layout_valid(self, current)) return false;
+  for (uint32_t i = 0; i < OURO__LAYOUTS; i++) {
+    if (self->layouts[i].type.references && !is_layout_valid(self, &self->layouts[i])) return false;
+  }
+  if (self->flags & OURO_CLASS_DICT ? current != &self->layouts[self->layout_count - 1] : current != &self->layouts[1]) return false;
   for (uint32_t i = 0; i < self->method_count; i++) {
     const ouro__method *it = &self->methods[i];
     if (it->position > self->order_count || (i && it->position < self->methods[i - 1].position)) return false;

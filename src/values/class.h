@@ -5,11 +5,12 @@
  *   attribute.c  attributes are looked for in instance and classes; the caches of callers
  *   function.c   functions, methods, bound methods
  *
- * A CLASS is an object that the types of its instances lie in. A type with what belongs to it is a LAYOUT, and a class has two at most:
+ * A CLASS is an object that the types of its instances lie in. A type with what belongs to it is a LAYOUT, and a class
+ * has a few, one after the other, where there is a dictionary:
  *
- *     ouro_class:  | header | first | settled | names of slots, keys, methods, order, attributes ...
- *                              ^         ^
- *     an early instance's type-'         '- a later one's. Both say: keeper = the class
+ *     ouro_class:  | header | layouts: 0 | 1 | 2 | 3 | names of slots, keys, methods, order, attributes ...
+ *                                      ^   ^
+ *         the type of early instances -'   '- of later ones; all say: keeper = the class
  *
  *     an instance: | header, 16 | slots, 8 each | overflow, 8 | inline values: `room`, 8 each |
  *
@@ -42,6 +43,7 @@ enum {
   OURO__SLOTS_MOST = 2000,    /* so that any place is below OURO__PLACES */
   OURO__METHODS_MOST = 30000,
   OURO__PLACES = 1 << 16,
+  OURO__LAYOUTS = 4,
 };
 
 #define OURO__NOWHERE UINT32_MAX
@@ -61,9 +63,11 @@ typedef struct ouro__method {
 
 struct ouro_class {
   ouro_object base;
-  ouro__layout first, settled;     /* of a class without a dictionary: settled alone */
-  ouro__layout *_Atomic current;   /* of instances that are made next: one of the two */
+  ouro__layout layouts[OURO__LAYOUTS]; /* of a class without a dictionary: [1] alone */
+  ouro__layout *_Atomic current;   /* of instances that are made next: the last of them */
+  uint32_t layout_count;           /* with that one; written in the class's hold */
   _Atomic uint32_t made;           /* instances, as long as that is the first */
+  _Atomic uint32_t overflowed;     /* instances of the layout that was the last which lacked room for a key */
   _Atomic uint32_t key_count;      /* written in the class's hold */
   ouro_str *keys[OURO__KEYS_MOST]; /* owned, as all that follows */
   ouro_str **slots;                /* the base's first */
@@ -143,6 +147,9 @@ uint32_t ouro__class_add_key(ouro_class *self, ouro_str *name);
 
 /* The layout for the next instance of a class that has not decided yet. */
 ouro__layout *ouro__class_count_made(ouro_class *self);
+
+/* An instance of that layout has no room for a key. */
+void ouro__class_count_overflowed(ouro_class *self, const ouro__layout *layout);
 
 /* The index of a method; OURO__NOWHERE. */
 uint32_t ouro__class_method(const ouro_class *self, ouro_str *name);

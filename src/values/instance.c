@@ -8,7 +8,7 @@
 ouro_ref ouro_instance_new(ouro_class *self) {
   if (OURO_UNLIKELY(!self)) return ouro__fail(OURO_EINVAL);
   ouro__layout *layout = ouro__load_acquire(&self->current); /* pairs with the release of who made the layout */
-  if (OURO_UNLIKELY(layout == &self->first)) layout = ouro__class_count_made(self);
+  if (OURO_UNLIKELY(layout == &self->layouts[0])) layout = ouro__class_count_made(self);
   return ouro_new(&layout->type);
 }
 
@@ -57,7 +57,11 @@ static ouro_dict *make_overflow(void *instance, const ouro__layout *layout) {
 
 static int set_in_overflow(void *instance, const ouro__layout *layout, void *name, void *value) {
   ouro_dict *overflow = ouro__overflow_of(instance, layout);
-  if (!overflow) overflow = make_overflow(instance, layout);
+  ouro_class *self = ouro__class_of_layout(layout);
+  if (!overflow) {
+    overflow = make_overflow(instance, layout);
+    if (ouro__class_key(self, name) != OURO__NOWHERE) ouro__class_count_overflowed(self, layout);
+  }
   return overflow ? ouro_dict_set(overflow, name, value) : ouro__code();
 }
 
