@@ -160,10 +160,13 @@ class Ouro(System):
 
 
 class OuroValues(Ouro):
-    """The same with its values: what the library was built to use for them is linked too."""
+    """The same with its values: what the library was built to use for them, as the archive itself tells, is linked too."""
+    libraries = {"yajl_alloc": "-lyajl", "__gmpz_init": "-lgmp"}
 
     def link_flags(self, bench):
-        return [str(self.library), "-Wl,--as-needed", "-lyajl", "-lgmp", "-lm", "-pthread"]
+        lines = subprocess.run(["nm", "--undefined-only", str(self.library)], capture_output=True, text=True, check=True).stdout
+        missing = {line.split()[-1] for line in lines.splitlines() if line.strip()}
+        return [str(self.library), *(flag for name, flag in self.libraries.items() if name in missing), "-lm", "-pthread"]
 
 
 class Beside(Ouro):

@@ -53,7 +53,7 @@ typedef struct ouro_class ouro_class;
 typedef struct ouro_function ouro_function;
 
 OURO_API extern ouro_type ouro_class_type;    /* of classes: "type" */
-OURO_API extern ouro_type ouro_instance_type; /* from which the types of all instances are derived; it has none of its own */
+OURO_API extern ouro_type ouro_instance_type; /* from which classes derive the types of their instances; programs do not */
 OURO_API extern ouro_type ouro_function_type;
 OURO_API extern ouro_type ouro_method_type;       /* of methods of classes, to be called with an instance first: derived from that */
 OURO_API extern ouro_type ouro_bound_method_type; /* a function or method, and the object that it is called with first */
@@ -162,7 +162,7 @@ typedef struct ouro_attr_cache {
  * Errors:  as ouro_attr_get and ouro_attr_set.
  * Calls:   set: what goes with the value that was there.
  * Threads: any, with one cache too.
- * Cost:    of an attribute in a slot or inline, some 15 instructions; else that of a lookup. */
+ * Cost:    of an attribute in a slot or inline, some 35 instructions; else that of a lookup. */
 OURO_API int ouro_attr_get_cached(void *object, void *name, ouro_attr_cache *cache, ouro_slot value);
 OURO_API int ouro_attr_set_cached(void *object, void *name, ouro_attr_cache *cache, void *value);
 
@@ -171,7 +171,7 @@ OURO_API int ouro_attr_set_cached(void *object, void *name, ouro_attr_cache *cac
  * Errors:  OURO_EKEY; OURO_ETYPE: it cannot be called; OURO_EDEEP; OURO_ENOMEM; what it says.
  * Calls:   the method.
  * Threads: any, with one cache too.
- * Cost:    of a method of the definition, by a cache, some 15 instructions and the call; else that of a lookup. */
+ * Cost:    of a method of the definition, by a cache, some 40 instructions and the call; else that of a lookup. */
 OURO_API int ouro_method_call(void *object, void *name, ouro_attr_cache *cache, void *const *args, size_t count, ouro_slot result);
 
 /* What instances do without protocols of their own, for `get_attr` and `set_attr` of a class that do more. The name is an interned string;

@@ -128,6 +128,9 @@ enum ouro_type_flags {
    * thread collects young ones by itself, and stops no other for it. 16 bytes more for each, and no extra bytes (ouro_new_extra). No effect
    * on a type that the collector does not look at. */
   OURO_TYPE_CONFINED = 1u << 5,
+  /* Its `release` also releases the references that its `visit` shows (those that are not NULL), in a loop of its own, say: then visit is not
+   * called for that. Not inherited; for a type with both of its own, and a base that has neither. */
+  OURO_TYPE_RELEASES = 1u << 6,
 };
 
 /* A type, described once, in static memory that outlives its instances (or made by ouro_type_new). From `references`, `visit` and
@@ -152,7 +155,7 @@ struct ouro_type {
   /* Release what is not an object (files, buffers). Called last, when the references are gone; not to be resurrected. Or NULL. The
    * base's is called after it. */
   void (*release)(void *self);
-  unsigned flags;               /* of ouro_type_flags; OURO_TYPE_ACYCLIC and OURO_TYPE_IMMUTABLE are not inherited */
+  unsigned flags;               /* of ouro_type_flags; OURO_TYPE_ACYCLIC, _IMMUTABLE and _RELEASES are not inherited */
   /* What its instances can do as values: hash, equality, length, ... (<ouro/value.h>); what it leaves out is inherited. Or NULL. */
   const ouro_protocols *protocols;
   /* An object that each instance holds a reference to, beside those in its slots: the class that the type is part of, say. It must be set

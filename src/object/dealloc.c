@@ -87,12 +87,19 @@ static void release_word(ouro_visitor *visitor, uintptr_t *word, void *object, u
   ouro__release_ref(object);
 }
 
+/* An error that is on its way in this thread stays there; one that the finalizer raises, and does not take, is nobody's. */
 void ouro__finalize(ouro_object *object) {
   const ouro_type *type = ouro_type_of(object);
+  ouro__thread *me = ouro__me;
   while (type && !type->finalize) type = type->base;
   if (!type || ouro__has(object, OURO_FINALIZED)) return;
   ouro__set_bit(object, OURO_FINALIZED);
+  void *raised = me->raised;
+  me->raised = NULL;
   type->finalize(object);
+  void *left = me->raised;
+  me->raised = raised;
+  if (left) ouro_decref(left);
 }
 
 /* Who may come back is young again, as in CPython. */
@@ -151,7 +158,7 @@ static inline void release_scattered(const ouro_type *type, ouro_object *object,
   if (scattered == OURO_D_VISIT && !type->base) {
     type->visit(object, &visitor);
   } else {
-    ouro__visit_rest(object, &visitor);
+    ouro__visit_rest(object, &visitor); /* also what the release would have released: it finds NULL */
   }
 }
 
@@ -165,6 +172,7 @@ static OURO_NOINLINE void complex_now(ouro_object *object) {
   if (ouro__has(object, OURO_WEAK)) ouro__weak_died(object);
   release_run(object, type->ouro__derived.first, type->ouro__derived.slots);
   unsigned scattered = traits & OURO_D_SCATTERED & ~(unsigned)OURO_D_KEEPER;
+  if (traits & OURO_D_RELEASES) scattered &= ~(unsigned)OURO_D_VISIT;
   if (scattered) release_scattered(type, object, scattered);
   if (traits & OURO_D_RELEASE) release_others(type, object);
   leave();

@@ -202,7 +202,7 @@ void *ouro__new_var_blank(ouro_type *type, size_t count) {
 }
 
 ouro_ref ouro_new_var(ouro_type *type, size_t count) {
-  if (OURO_LIKELY(count <= SIDE_BY_SIDE)) {
+  if (OURO_LIKELY(type && count <= SIDE_BY_SIDE)) {
     size_t size = ouro__round_up(type->size + count * type->item_size, 16);
     void *made = size <= SIDE_BY_SIDE ? make_var_fast(type, count, size, size) : NULL;
     if (OURO_LIKELY(made != NULL)) return made;

@@ -134,6 +134,7 @@ enum {
   OURO_D_UNCOLLECTABLE = 1u << 10,
   OURO_D_CONFINED = 1u << 11,     /* OURO_TYPE_CONFINED: its instances have links behind their items */
   OURO_D_KEPT = 1u << 12,         /* OURO_TYPE_TRACKED: never untracked by the collector */
+  OURO_D_RELEASES = 1u << 14,     /* OURO_TYPE_RELEASES: what visit shows is for the release */
   OURO_D_KEEPER = 1u << 13,       /* each instance holds a reference to the type's keeper */
   /* Deallocation is more than emptying one run of slots. */
   OURO_D_COMPLEX = OURO_D_FINALIZE | OURO_D_RELEASE | OURO_D_VISIT | OURO_D_VAR | OURO_D_RUNS | OURO_D_RUNTIME |

@@ -99,12 +99,12 @@ static bool owns_references(const ouro_type *type) {
 
 static unsigned inherited_flags(const ouro_type *type) {
   unsigned flags = 0;
-  for (; type; type = type->base) flags |= type->flags & ~(unsigned)(OURO_TYPE_ACYCLIC | OURO_TYPE_IMMUTABLE);
+  for (; type; type = type->base) flags |= type->flags & ~(unsigned)(OURO_TYPE_ACYCLIC | OURO_TYPE_IMMUTABLE | OURO_TYPE_RELEASES);
   return flags;
 }
 
 enum { ALL_FLAGS = OURO_TYPE_ACYCLIC | OURO_TYPE_IMMUTABLE | OURO_TYPE_ITEMS | OURO_TYPE_UNCOLLECTABLE | OURO_TYPE_TRACKED |
-                   OURO_TYPE_CONFINED };
+                   OURO_TYPE_CONFINED | OURO_TYPE_RELEASES };
 
 static void check_flags(checker *state) {
   unsigned flags = state->type->flags | inherited_flags(state->type->base);
@@ -113,6 +113,16 @@ static void check_flags(checker *state) {
   if (flags & OURO_TYPE_ACYCLIC && flags & OURO_TYPE_CONFINED) complain(state, "acyclic, and yet confined");
   if (flags & OURO_TYPE_ACYCLIC && flags & OURO_TYPE_UNCOLLECTABLE) complain(state, "acyclic, and yet uncollectable");
   if (state->type->keeper && flags & (OURO_TYPE_ACYCLIC | OURO_TYPE_CONFINED)) complain(state, "acyclic, or confined, and yet with a keeper");
+}
+
+/* What it promises to release is shown by its own function alone. */
+static void check_releases(checker *state) {
+  const ouro_type *type = state->type;
+  if (!(type->flags & OURO_TYPE_RELEASES)) return;
+  if (!type->visit || !type->release) complain(state, "it is to release what it shows, and has no visit function or no release");
+  for (const ouro_type *base = type->base; base; base = base->base) {
+    if (base->visit || base->release) complain(state, "it is to release what it shows, and its base has functions too");
+  }
 }
 
 static const char *what_is_wrong(const ouro_type *type) {
@@ -125,6 +135,7 @@ static const char *what_is_wrong(const ouro_type *type) {
   check_references(&state);
   check_items(&state);
   check_flags(&state);
+  check_releases(&state);
   return state.why;
 }
 
@@ -146,6 +157,7 @@ static unsigned traits_of(const ouro_type *type) {
   if (flags & OURO_TYPE_TRACKED) traits |= OURO_D_KEPT;
   if (flags & OURO_TYPE_UNCOLLECTABLE) traits |= OURO_D_UNCOLLECTABLE;
   if (type->keeper) traits |= OURO_D_KEEPER;
+  if (type->flags & OURO_TYPE_RELEASES) traits |= OURO_D_RELEASES;
   return traits;
 }
 

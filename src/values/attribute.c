@@ -164,10 +164,48 @@ static OURO_NOINLINE int get_slowly(void *object, void *name, ouro_attr_cache *c
   return is_for_cache(object, name) ? get_attr(object, name, cache, value) : ouro_attr_get(object, name, value);
 }
 
-int ouro_attr_get_cached(void *object, void *name, ouro_attr_cache *cache, ouro_slot value) {
-  uint32_t place = OURO_LIKELY(object && cache) ? place_cached(object, cache) : 0;
+/* A place was cached. */
+static OURO_NOINLINE int get_at(void *object, void *name, ouro_attr_cache *cache, ouro_slot value) {
+  uint32_t place = place_cached(object, cache);
   ouro_object *there = OURO_LIKELY(place != 0) ? ouro__value_at(object, place) : NULL;
   if (OURO_UNLIKELY(!there)) return get_slowly(object, name, cache, value);
+  *(void **)value = there;
+  return OURO_OK;
+}
+
+/* The quick ways of one thread alone: what needs a call ends with it, so that they need no stack. One more reference, and one less: */
+static inline bool take_quickly(ouro_object *value) {
+  uint32_t owner = ouro__owner_of(value), count = OURO__SEE(value->ouro__count);
+  if (OURO_UNLIKELY(owner != ouro__at.id)) return owner == OURO__IMMORTAL;
+  if (OURO_UNLIKELY(count == UINT32_MAX)) return false;
+  OURO__SET(value->ouro__count, count + 1);
+  return true;
+}
+
+static OURO_NOINLINE int release_slowly(ouro_object *value) {
+  ouro_decref(value);
+  return OURO_OK;
+}
+
+static inline int release_quickly(ouro_object *value) {
+  if (OURO_LIKELY(value != NULL)) {
+    uint32_t owner = ouro__owner_of(value);
+    bool one_of_several = owner == ouro__at.id && OURO__SEE(value->ouro__count) > 1;
+    if (OURO_UNLIKELY(!one_of_several && owner != OURO__IMMORTAL)) return release_slowly(value);
+    if (one_of_several) (void)ouro__step_down(&value->ouro__count);
+  }
+  return OURO_OK;
+}
+
+int ouro_attr_get_cached(void *object, void *name, ouro_attr_cache *cache, ouro_slot value) {
+  uint32_t place = OURO_LIKELY(object && cache) ? place_cached(object, cache) : 0;
+  if (OURO_UNLIKELY(!place)) return get_slowly(object, name, cache, value);
+  OURO_ASSERT(ouro__is_place(object, name, place));
+  if (OURO_UNLIKELY(!ouro__enter_alone())) return get_at(object, name, cache, value);
+  ouro_object *there = *ouro__at_place(object, place);
+  bool taken = OURO_LIKELY(there != NULL) && take_quickly(there);
+  ouro__leave_alone();
+  if (OURO_UNLIKELY(!taken)) return get_at(object, name, cache, value);
   *(void **)value = there;
   return OURO_OK;
 }
@@ -182,12 +220,21 @@ static OURO_NOINLINE int set_slowly(void *object, void *name, ouro_attr_cache *c
   return code;
 }
 
+static OURO_NOINLINE int set_at(void *object, uint32_t place, ouro_object *value) {
+  ouro_xdecref(ouro__exchange_at(object, place, value));
+  return OURO_OK;
+}
+
 int ouro_attr_set_cached(void *object, void *name, ouro_attr_cache *cache, void *value) {
   uint32_t place = OURO_LIKELY(object && cache && value) ? place_cached(object, cache) : 0;
   if (OURO_UNLIKELY(!place)) return set_slowly(object, name, cache, value);
-  ouro_object *before = ouro__exchange_at(object, place, value);
-  if (before) ouro_decref(before);
-  return OURO_OK;
+  OURO_ASSERT(ouro__is_place(object, name, place));
+  if (OURO_UNLIKELY(!ouro__enter_alone())) return set_at(object, place, value);
+  bool taken = take_quickly(value);
+  ouro_object **at = ouro__at_place(object, place), *before = *at;
+  if (OURO_LIKELY(taken)) *at = value;
+  ouro__leave_alone();
+  return OURO_LIKELY(taken) ? release_quickly(before) : set_at(object, place, value);
 }
 
 /* ---------------------------------------------------------------- methods */

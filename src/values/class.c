@@ -378,14 +378,22 @@ ouro_ref ouro_class_order(const ouro_class *self) {
   return ouro__fail(code);
 }
 
+/* Here, as elsewhere, the collector may have cleared the class. */
+static int list_methods(const ouro_class *self, ouro_dict *attrs) {
+  int code = OURO_OK;
+  for (size_t i = 0, own = count_own(self); i < own && !code; i++) {
+    ouro_function *function = self->methods[i].function;
+    if (function) code = ouro_dict_set(attrs, function->name, function);
+  }
+  return code;
+}
+
 /* Methods first, then what was set, which replaces methods of the same name. */
 ouro_ref ouro_class_attrs(ouro_class *self) {
   ouro_dict *attrs = ouro_dict_new();
   if (!attrs) return NULL;
-  int code = OURO_OK;
-  size_t own = count_own(self);
-  for (size_t i = 0; i < own && !code; i++) code = ouro_dict_set(attrs, self->methods[i].function->name, self->methods[i].function);
-  if (!code) code = ouro_dict_update(attrs, self->attrs);
+  int code = list_methods(self, attrs);
+  if (!code && self->attrs) code = ouro_dict_update(attrs, self->attrs);
   if (!code) return attrs;
   ouro_decref(attrs);
   return ouro__fail(code);

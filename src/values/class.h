@@ -111,6 +111,11 @@ static inline bool ouro__is_plain(const ouro__layout *layout) {
 /* The place of a name in the layout's instances; 0: none. */
 uint32_t ouro__place_of(const ouro__layout *layout, const ouro_str *name);
 
+/* Is it the one that a caller's cache may have for the name? (A cache is for one name.) */
+static inline bool ouro__is_place(const void *instance, const void *name, uint32_t place) {
+  return !ouro_is_interned(name) || ouro__place_of(ouro__layout_of(instance), name) == place;
+}
+
 /* The value at a place, new; NULL: it is not set. */
 static inline ouro_object *ouro__value_at(void *instance, uint32_t place) {
   ouro__hold hold;

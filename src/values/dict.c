@@ -14,10 +14,12 @@ static void visit(void *self, ouro_visitor *visitor) {
   for (; slot < end; slot++) ouro_visit(visitor, slot);
 }
 
-static void release(void *self) { ouro_free(((ouro__table *)self)->block); }
+/* OURO_TYPE_RELEASES: what the collector has emptied is NULL. */
+static void release(void *self) { ouro__block_drop(((ouro__table *)self)->block, WORDS); }
 
 ouro_type ouro_dict_type = {
-    .name = "dict", .size = sizeof(ouro_dict), .visit = visit, .release = release, .protocols = &ouro__dict_protocols};
+    .name = "dict", .size = sizeof(ouro_dict), .visit = visit, .release = release,
+    .flags = OURO_TYPE_RELEASES, .protocols = &ouro__dict_protocols};
 
 bool ouro_is_dict(const void *object) { return ouro_type_of(object) == &ouro_dict_type || ouro_is_instance(object, &ouro_dict_type); }
 
@@ -25,7 +27,7 @@ ouro_ref ouro_dict_new(void) { return ouro_new(&ouro_dict_type); }
 
 ouro_ref ouro__dict_with_room(size_t count) {
   ouro_dict *made = ouro_new(&ouro_dict_type);
-  if (!made || !count || ouro__table_reserve(&made->table, WORDS, count, false)) return made;
+  if (!made || !count || ouro__table_make_room(&made->table, WORDS, count, false)) return made;
   ouro_decref(made);
   return ouro__fail(OURO_ENOMEM);
 }
@@ -41,20 +43,20 @@ static inline ouro_object *value_at(const ouro__table *table, const ouro__probe 
   return ouro_xnewref(ouro__entry_at(table->block, WORDS, probe->number)[1]);
 }
 
-OURO_INLINE ouro_object *find_simply(const ouro__table *table, const ouro__key *key, enum ouro__key_kind kind, bool *others) {
+OURO_INLINE ouro_object *find_simply(const ouro__table *table, ouro__key key, enum ouro__key_kind kind, bool *others) {
   ouro__probe probe;
   *others = !ouro__all_simple(table);
   if (OURO_UNLIKELY(*others) || !ouro__find_simple(table->block, WORDS, key, kind, &probe)) return NULL;
   return value_at(table, &probe);
 }
 
-static int give(ouro_object *value, ouro_slot slot) {
+static inline int give(ouro_object *value, ouro_slot slot) {
   if (!value) return 0;
   OURO__SLOT_SET(slot, value);
   return 1;
 }
 
-static OURO_NOINLINE int get_any(ouro_dict *dict, const ouro__key *key, ouro_slot value) {
+static int get_any(ouro_dict *dict, const ouro__key *key, ouro_slot value) {
   ouro__hold hold;
   ouro__probe probe;
   ouro_object *found = NULL;
@@ -65,59 +67,56 @@ static OURO_NOINLINE int get_any(ouro_dict *dict, const ouro__key *key, ouro_slo
   return give(found, value);
 }
 
-/* With many threads: mostly without a lock as well. */
-OURO_INLINE int get_among_many(ouro_dict *dict, const ouro__key *key, enum ouro__key_kind kind, ouro_slot value) {
-  ouro__hold hold;
-  bool others;
-  ouro__hold_read(&hold, dict);
-  ouro_object *found = find_simply(&dict->table, key, kind, &others);
-  ouro__hold_end(&hold, dict);
-  return OURO_UNLIKELY(others) ? get_any(dict, key, value) : give(found, value);
-}
-
-static OURO_NOINLINE int get_str_among_many(ouro_dict *dict, ouro_str *str, ouro_slot value) {
-  ouro__key key = ouro__key_of_str(str);
-  return get_among_many(dict, &key, OURO__KEY_STR, value);
-}
-
-static OURO_NOINLINE int get_int_among_many(ouro_dict *dict, void *number, ouro_slot value) {
-  ouro__key key = ouro__key_of_int(number);
-  return get_among_many(dict, &key, OURO__KEY_INT, value);
-}
-
-OURO_INLINE int get_alone(ouro_dict *dict, const ouro__key *key, enum ouro__key_kind kind, ouro_slot value) {
-  bool others;
-  ouro_object *found = find_simply(&dict->table, key, kind, &others);
-  ouro__leave_alone();
-  return OURO_UNLIKELY(others) ? get_any(dict, key, value) : give(found, value);
-}
-
-static inline int get_str(ouro_dict *dict, ouro_str *str, ouro_slot value) {
-  ouro__key key = ouro__key_of_str(str);
-  if (OURO_UNLIKELY(!ouro__enter_alone())) return get_str_among_many(dict, str, value);
-  return get_alone(dict, &key, OURO__KEY_STR, value);
-}
-
-static inline int get_int(ouro_dict *dict, void *number, ouro_slot value) {
-  ouro__key key = ouro__key_of_int(number);
-  if (OURO_UNLIKELY(!ouro__enter_alone())) return get_int_among_many(dict, number, value);
-  return get_alone(dict, &key, OURO__KEY_INT, value);
-}
-
-int ouro__dict_get_str(ouro_dict *dict, ouro_str *key, ouro_slot value) { return get_str(dict, key, value); }
-
-static OURO_NOINLINE int get_other(ouro_dict *dict, void *object, ouro_slot value) {
+/* Any key, in any dict. */
+static OURO_NOINLINE int get_slowly(ouro_dict *dict, void *object, ouro_slot value) {
   ouro__key key;
   int code = ouro__key_of(object, &key);
   return code ? code : get_any(dict, &key, value);
 }
 
+OURO_INLINE ouro__key key_of(void *object, enum ouro__key_kind kind) {
+  return kind == OURO__KEY_STR ? ouro__key_of_str(object) : ouro__key_of_int(object);
+}
+
+/* With many threads: mostly without a lock as well. */
+OURO_INLINE int get_among_many(ouro_dict *dict, void *object, enum ouro__key_kind kind, ouro_slot value) {
+  ouro__key key = key_of(object, kind);
+  ouro__hold hold;
+  bool others;
+  ouro__hold_read(&hold, dict);
+  ouro_object *found = find_simply(&dict->table, key, kind, &others);
+  ouro__hold_end(&hold, dict);
+  return OURO_UNLIKELY(others) ? get_slowly(dict, object, value) : give(found, value);
+}
+
+static OURO_NOINLINE int get_str_among_many(ouro_dict *dict, void *object, ouro_slot value) {
+  return get_among_many(dict, object, OURO__KEY_STR, value);
+}
+
+static OURO_NOINLINE int get_int_among_many(ouro_dict *dict, void *object, ouro_slot value) {
+  return get_among_many(dict, object, OURO__KEY_INT, value);
+}
+
+OURO_INLINE int get_simple(ouro_dict *dict, void *object, enum ouro__key_kind kind, ouro_slot value) {
+  ouro__key key = key_of(object, kind);
+  bool others;
+  if (OURO_UNLIKELY(!ouro__enter_alone())) {
+    return kind == OURO__KEY_STR ? get_str_among_many(dict, object, value) : get_int_among_many(dict, object, value);
+  }
+  ouro_object *found = find_simply(&dict->table, key, kind, &others);
+  ouro__leave_alone();
+  return OURO_UNLIKELY(others) ? get_slowly(dict, object, value) : give(found, value);
+}
+
+int ouro__dict_get_str(ouro_dict *dict, ouro_str *key, ouro_slot value) { return get_simple(dict, key, OURO__KEY_STR, value); }
+
+static OURO_NOINLINE int get_by_int(ouro_dict *dict, void *key, ouro_slot value) { return get_simple(dict, key, OURO__KEY_INT, value); }
+
 int ouro_dict_get(ouro_dict *dict, void *key, ouro_slot value) {
   if (OURO_UNLIKELY(!dict || !key)) return OURO_EINVAL;
   OURO_ASSERT(ouro_is_dict(dict));
-  if (OURO_LIKELY(ouro__is_str_exact(key))) return get_str(dict, key, value);
-  if (OURO_LIKELY(ouro__int_is_small(key))) return get_int(dict, key, value);
-  return get_other(dict, key, value);
+  if (OURO_LIKELY(ouro__is_str_exact(key))) return get_simple(dict, key, OURO__KEY_STR, value);
+  return OURO_LIKELY(ouro__int_is_small(key)) ? get_by_int(dict, key, value) : get_slowly(dict, key, value);
 }
 
 int ouro_dict_contains(ouro_dict *dict, void *object) {
@@ -155,42 +154,42 @@ static OURO_NOINLINE int set_any(ouro_dict *dict, const ouro__key *key, ouro_obj
   return room ? OURO_OK : dropped(key, value, OURO_ENOMEM);
 }
 
-/* The same, for who is alone (it has entered), with a key that is known among such keys; `moves`: it takes the references over, else its own. */
-OURO_INLINE int set_alone(ouro_dict *dict, const ouro__key *key, enum ouro__key_kind kind, ouro_object *value, bool moves) {
-  ouro__table *table = &dict->table;
-  ouro__probe probe;
-  bool there = ouro__all_simple(table) && ouro__find_simple(table->block, WORDS, key, kind, &probe);
-  if (there) {
-    ouro_object **entry = ouro__entry_at(table->block, WORDS, probe.number), *before = entry[1];
-    if (!moves) ouro_incref(value);
-    entry[1] = value;
-    ouro__leave_alone();
-    if (moves) ouro_decref(key->object);
-    ouro_xdecref(before);
-    return OURO_OK;
-  }
-  if (!moves) ouro_incref(key->object), ouro_incref(value);
-  if (OURO_LIKELY(ouro__all_simple(table) && ouro__has_room(table))) {
-    ouro__table_add(table, WORDS, key->hash, key->object, value);
-    ouro__leave_alone();
-    return OURO_OK;
-  }
-  ouro__leave_alone();
-  return set_any(dict, key, value);
-}
-
-OURO_INLINE int set_simple(ouro_dict *dict, const ouro__key *key, enum ouro__key_kind kind, ouro_object *value, bool moves) {
-  if (OURO_LIKELY(ouro__enter_alone())) return set_alone(dict, key, kind, value, moves);
-  if (!moves) ouro_incref(key->object), ouro_incref(value);
-  return set_any(dict, key, value);
-}
-
-static OURO_NOINLINE int set_other(ouro_dict *dict, void *object, ouro_object *value, bool moves) {
+/* The same, of any key; `moves`: it takes the references over, else it takes its own. */
+static OURO_NOINLINE int set_slowly(ouro_dict *dict, void *object, ouro_object *value, bool moves) {
   ouro__key key;
   int code = ouro__key_of(object, &key);
   if (!moves) ouro_incref(object), ouro_incref(value);
   key.object = object;
   return code ? dropped(&key, value, code) : set_any(dict, &key, value);
+}
+
+/* The same, of a key that is known, among such keys, for who is alone. */
+OURO_INLINE int set_simple(ouro_dict *dict, void *object, enum ouro__key_kind kind, ouro_object *value, bool moves) {
+  ouro__table *table = &dict->table;
+  ouro__key key = key_of(object, kind);
+  ouro__probe probe = {0};
+  if (OURO_UNLIKELY(!ouro__enter_alone())) return set_slowly(dict, object, value, moves);
+  if (OURO_UNLIKELY(!ouro__all_simple(table) || (!table->block && !ouro__table_reserve(table, WORDS, 1, false)))) {
+    ouro__leave_alone();
+    return set_slowly(dict, object, value, moves);
+  }
+  if (ouro__find_simple(table->block, WORDS, key, kind, &probe)) {
+    ouro_object **entry = ouro__entry_at(table->block, WORDS, probe.number), *before = entry[1];
+    if (!moves) ouro_incref(value);
+    entry[1] = value;
+    ouro__leave_alone();
+    if (moves) ouro_decref(object);
+    ouro_xdecref(before);
+    return OURO_OK;
+  }
+  if (OURO_UNLIKELY(!ouro__has_room(table))) {
+    ouro__leave_alone();
+    return set_slowly(dict, object, value, moves);
+  }
+  if (!moves) ouro_incref(object), ouro_incref(value);
+  ouro__table_add_at(table, WORDS, key.hash, object, value, &probe);
+  ouro__leave_alone();
+  return OURO_OK;
 }
 
 static int refused(void *key, void *value) {
@@ -199,17 +198,14 @@ static int refused(void *key, void *value) {
   return OURO_EINVAL;
 }
 
-OURO_INLINE int set(ouro_dict *dict, void *object, void *value, bool moves) {
+static OURO_NOINLINE int set_by_int(ouro_dict *dict, void *key, void *value, bool moves) {
+  return set_simple(dict, key, OURO__KEY_INT, value, moves);
+}
+
+static inline int set(ouro_dict *dict, void *key, void *value, bool moves) {
   OURO_ASSERT(ouro_is_dict(dict));
-  if (OURO_LIKELY(ouro__is_str_exact(object))) {
-    ouro__key key = ouro__key_of_str(object);
-    return set_simple(dict, &key, OURO__KEY_STR, value, moves);
-  }
-  if (OURO_LIKELY(ouro__int_is_small(object))) {
-    ouro__key key = ouro__key_of_int(object);
-    return set_simple(dict, &key, OURO__KEY_INT, value, moves);
-  }
-  return set_other(dict, object, value, moves);
+  if (OURO_LIKELY(ouro__is_str_exact(key))) return set_simple(dict, key, OURO__KEY_STR, value, moves);
+  return OURO_LIKELY(ouro__int_is_small(key)) ? set_by_int(dict, key, value, moves) : set_slowly(dict, key, value, moves);
 }
 
 int ouro_dict_set(ouro_dict *dict, void *key, void *value) {
@@ -221,8 +217,7 @@ int ouro_dict_set_move(ouro_dict *dict, ouro_ref key, ouro_ref value) {
 }
 
 int ouro__dict_set_new_str(ouro_dict *dict, ouro_ref key, ouro_ref value) {
-  ouro__key it = ouro__key_of_str(key);
-  return set_simple(dict, &it, OURO__KEY_STR, value, true);
+  return set_simple(dict, key, OURO__KEY_STR, value, true);
 }
 
 int ouro_dict_set_default(ouro_dict *dict, void *object, void *value, ouro_slot found) {
@@ -255,11 +250,33 @@ static int take(ouro_dict *dict, const ouro__key *key, void *held[2]) {
   return code;
 }
 
-int ouro_dict_delete(ouro_dict *dict, void *object) {
+static OURO_NOINLINE int delete_slowly(ouro_dict *dict, void *object) {
   ouro__key key;
-  if (!dict || !object) return OURO_EINVAL;
   int code = ouro__key_of(object, &key);
   return code ? code : ouro__table_discard(&dict->table, WORDS, &key);
+}
+
+OURO_INLINE int delete_simple(ouro_dict *dict, void *object, enum ouro__key_kind kind) {
+  ouro__table *table = &dict->table;
+  ouro__key key = key_of(object, kind);
+  ouro__probe probe;
+  void *held[2];
+  if (OURO_UNLIKELY(!ouro__enter_alone())) return delete_slowly(dict, object);
+  bool others = !ouro__all_simple(table);
+  bool found = !others && ouro__find_simple(table->block, WORDS, key, kind, &probe);
+  if (found) ouro__table_take(table, WORDS, &probe, held);
+  ouro__leave_alone();
+  if (OURO_UNLIKELY(others)) return delete_slowly(dict, object);
+  if (!found) return 0;
+  ouro_decref(held[0]);
+  ouro_xdecref(held[1]);
+  return 1;
+}
+
+int ouro_dict_delete(ouro_dict *dict, void *object) {
+  if (OURO_UNLIKELY(!dict || !object)) return OURO_EINVAL;
+  if (OURO_LIKELY(ouro__is_str_exact(object))) return delete_simple(dict, object, OURO__KEY_STR);
+  return OURO_LIKELY(ouro__int_is_small(object)) ? delete_simple(dict, object, OURO__KEY_INT) : delete_slowly(dict, object);
 }
 
 int ouro_dict_pop(ouro_dict *dict, void *object, ouro_slot value) {
@@ -316,7 +333,7 @@ static int by_text(ouro_dict *dict, const char *text, ouro_slot value, with_text
 /* OURO_ETYPE: this key is a text, and not all keys are simple. In the hold. */
 static int find_text(const ouro_dict *dict, const ouro__key *key, ouro__probe *probe) {
   if (!ouro__all_simple(&dict->table)) return OURO_ETYPE;
-  return ouro__find_simple(dict->table.block, WORDS, key, OURO__KEY_TEXT, probe);
+  return ouro__find_simple(dict->table.block, WORDS, *key, OURO__KEY_TEXT, probe);
 }
 
 static int get_text(ouro_dict *dict, const ouro__key *key, ouro_slot value) {

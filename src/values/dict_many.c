@@ -7,8 +7,8 @@ enum { WORDS = OURO__OF_DICT };
 /* ---------------------------------------------------------------- updating from a dict */
 
 static inline bool find(const ouro__table *table, const ouro__key *key, ouro__probe *probe) {
-  if (key->kind == OURO__KEY_STR) return ouro__find_simple(table->block, WORDS, key, OURO__KEY_STR, probe);
-  return ouro__find_simple(table->block, WORDS, key, OURO__KEY_INT, probe);
+  if (key->kind == OURO__KEY_STR) return ouro__find_simple(table->block, WORDS, *key, OURO__KEY_STR, probe);
+  return ouro__find_simple(table->block, WORDS, *key, OURO__KEY_INT, probe);
 }
 
 /* For each whole entry of a block: for (uint32_t i = FIRST(b); i < b->used; i = AFTER(b, i)). */
@@ -208,12 +208,12 @@ static void give_or_drop(ouro_slot slot, ouro_object *object) {
 }
 
 int ouro_dict_next(ouro_dict *dict, size_t *cursor, ouro_slot key, ouro_slot value) {
-  ouro__shown item;
-  if (!dict || !cursor) return OURO_EINVAL;
-  int code = ouro__table_next(&dict->table, WORDS, cursor, &item);
+  void *held[2];
+  if (OURO_UNLIKELY(!dict || !cursor)) return OURO_EINVAL;
+  int code = ouro__table_next(&dict->table, WORDS, cursor, held);
   if (code != 1) return code;
-  give_or_drop(key, item.key.object);
-  give_or_drop(value, item.value);
+  give_or_drop(key, held[0]);
+  give_or_drop(value, held[1]);
   return 1;
 }
 
@@ -223,34 +223,34 @@ typedef struct iterator {
   _Atomic size_t cursor;
 } iterator;
 
-static int next_item(void *self, ouro__shown *item) {
+static inline int next_item(void *self, void *held[2]) {
   iterator *it = self;
-  return it->dict ? ouro__table_iterate(&it->dict->table, WORDS, &it->cursor, item) : 0;
+  return OURO_LIKELY(it->dict != NULL) ? ouro__table_iterate(&it->dict->table, WORDS, &it->cursor, held) : 0;
 }
 
 static int next_key(void *self, ouro_slot slot) {
-  ouro__shown item;
-  int code = next_item(self, &item);
+  void *held[2];
+  int code = next_item(self, held);
   if (code != 1) return code;
-  ouro_decref(item.value);
-  OURO__SLOT_SET(slot, item.key.object);
+  ouro_decref(held[1]);
+  OURO__SLOT_SET(slot, held[0]);
   return 1;
 }
 
 static int next_value(void *self, ouro_slot slot) {
-  ouro__shown item;
-  int code = next_item(self, &item);
+  void *held[2];
+  int code = next_item(self, held);
   if (code != 1) return code;
-  ouro_decref(item.key.object);
-  OURO__SLOT_SET(slot, item.value);
+  ouro_decref(held[0]);
+  OURO__SLOT_SET(slot, held[1]);
   return 1;
 }
 
 static int next_pair(void *self, ouro_slot slot) {
-  ouro__shown item;
-  int code = next_item(self, &item);
+  void *held[2];
+  int code = next_item(self, held);
   if (code != 1) return code;
-  ouro_ref pair = ouro_tuple_new_move(2, (ouro_ref[]){item.key.object, item.value});
+  ouro_ref pair = ouro_tuple_new_move(2, held);
   if (!pair) return ouro__code();
   OURO__SLOT_SET(slot, pair);
   return 1;

@@ -181,6 +181,7 @@ static int copy_overflow(ouro_object *made, const ouro__layout *layout) {
 
 /* Of a deep copy, the overflow is given its own by who walks over it. */
 static int instance_copy(void *self, ouro_copier *copier, ouro_slot copy) {
+  if (!ouro__is_some_instance(self)) return OURO_ETYPE;
   ouro__layout *layout = ouro__layout_of(self);
   ouro_object *made = ouro_new(&layout->type);
   if (!made) return ouro__code();

@@ -273,7 +273,15 @@ static void list_visit(void *self, ouro_visitor *visitor) {
   for (size_t i = 0; i < list->count; i++) ouro_visit(visitor, &list->items[i]);
 }
 
-static void list_release(void *self) { ouro__row_free(((ouro_list *)self)->items); }
+/* OURO_TYPE_RELEASES. The collector may have emptied the slots. */
+static void list_release(void *self) {
+  ouro_list *list = self;
+  for (size_t i = 0; i < list->count; i++) {
+    if (list->items[i]) ouro_decref(list->items[i]);
+  }
+  ouro__row_free(list->items);
+}
 
 ouro_type ouro_list_type = {
-    .name = "list", .size = sizeof(ouro_list), .visit = list_visit, .release = list_release, .protocols = &ouro__list_protocols};
+    .name = "list", .size = sizeof(ouro_list), .visit = list_visit, .release = list_release,
+    .flags = OURO_TYPE_RELEASES, .protocols = &ouro__list_protocols};

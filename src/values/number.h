@@ -9,7 +9,7 @@
  * I-INT-1  an int is an ouro__big just where its value does not fit in 64 bits: so the two are never equal, and a big one is farther from 0
  * I-INT-2  the last limb of an ouro__big, its highest, is not 0
  * I-HASH-1 numbers that are equal have one residue modulo 2^61 - 1 (a prime, so that fractions have one too: "Hashing of numeric types" in
- *          the library reference of CPython), and the hash is that, mixed with the key of the process */
+ *          the library reference of CPython), and the hash is that, under the key of the process. Who needs spread bits spreads them: see table.h */
 #ifndef OURO_VALUES_NUMBER_H
 #define OURO_VALUES_NUMBER_H
 
@@ -66,7 +66,7 @@ static inline uint64_t ouro__magnitude(int64_t value) { return value < 0 ? -(uin
  * before ours, from here on. */
 static inline uint64_t ouro__residue_hash(int64_t residue) {
   if (OURO_UNLIKELY(!ouro__hash_key[0])) ouro__hash_start();
-  return ouro__mix((uint64_t)residue ^ ouro__hash_key[0]);
+  return (uint64_t)residue ^ ouro__hash_key[0];
 }
 
 static inline uint64_t ouro__int_hash(int64_t value) {

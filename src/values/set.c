@@ -1,5 +1,5 @@
-/* values/set.c - sets and frozensets: one item of them, walks, algebra, and what they are as values. The table is table.h's, of keys without
- * values.
+/* values/set.c - sets and frozensets: one item of them, walks, algebra, and what they are as values. The table is
+ * table.h's, of keys without values.
  *
  * A frozenset is built as a set, which nobody else has, and takes over its block when that is complete: so the collector, which may stop
  * watching what is immutable and holds nothing that it watches, finds it as it will stay. */
@@ -133,10 +133,10 @@ void ouro_set_clear(ouro_set *set) {
 }
 
 int ouro_set_next(ouro_set *set, size_t *cursor, ouro_slot item) {
-  ouro__shown it;
+  void *held[2];
   if (!set || !cursor) return OURO_EINVAL;
-  int code = ouro__table_next(&set->table, WORDS, cursor, &it);
-  if (code == 1) OURO__SLOT_SET(item, it.key.object);
+  int code = ouro__table_next(&set->table, WORDS, cursor, held);
+  if (code == 1) OURO__SLOT_SET(item, held[0]);
   return code;
 }
 
@@ -367,9 +367,9 @@ typedef struct iterator {
 
 static int iterator_next(void *self, ouro_slot slot) {
   iterator *it = self;
-  ouro__shown item;
-  int code = it->set ? ouro__table_iterate(&it->set->table, WORDS, &it->cursor, &item) : 0;
-  if (code == 1) OURO__SLOT_SET(slot, item.key.object);
+  void *held[2];
+  int code = it->set ? ouro__table_iterate(&it->set->table, WORDS, &it->cursor, held) : 0;
+  if (code == 1) OURO__SLOT_SET(slot, held[0]);
   return code;
 }
 
@@ -398,7 +398,8 @@ static void visit(void *self, ouro_visitor *visitor) {
   for (uint32_t i = 0; block && i < block->used; i++) ouro_visit(visitor, ouro__entry_at(block, WORDS, i));
 }
 
-static void release(void *self) { ouro_free(((ouro__table *)self)->block); }
+/* OURO_TYPE_RELEASES: what the collector has emptied is NULL. */
+static void release(void *self) { ouro__block_drop(((ouro__table *)self)->block, WORDS); }
 
 #define SET_PROTOCOLS \
   .equal = set_equal, .repr = set_repr, .length = set_length, .iterate = set_iterate, .contains = set_contains, .copy = set_copy, \
@@ -407,10 +408,15 @@ static void release(void *self) { ouro_free(((ouro__table *)self)->block); }
 static const ouro_protocols set_protocols = {SET_PROTOCOLS};
 static const ouro_protocols frozenset_protocols = {SET_PROTOCOLS, .hash = frozenset_hash};
 
-ouro_type ouro_set_type = {.name = "set", .size = sizeof(ouro_set), .visit = visit, .release = release, .protocols = &set_protocols};
+ouro_type ouro_set_type = {.name = "set",
+                           .size = sizeof(ouro_set),
+                           .visit = visit,
+                           .release = release,
+                           .flags = OURO_TYPE_RELEASES,
+                           .protocols = &set_protocols};
 ouro_type ouro_frozenset_type = {.name = "frozenset",
                                  .size = sizeof(ouro_set),
                                  .visit = visit,
                                  .release = release,
-                                 .flags = OURO_TYPE_IMMUTABLE,
+                                 .flags = OURO_TYPE_IMMUTABLE | OURO_TYPE_RELEASES,
                                  .protocols = &frozenset_protocols};

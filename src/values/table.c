@@ -9,7 +9,7 @@ enum {
   FIRST_ROOM_DICT = 4,  /* the block has 80 bytes */
   FIRST_ROOM_SET = 6,   /* 64 bytes */
   WORTH_PACKING = 8,    /* holes of an eighth of the entries */
-  SHRINK_BELOW = 4,     /* a block of which less than a quarter lives is made smaller */
+  FULL_BITS = 8,        /* up to here a block has all the entries that its cells are for */
   GROW_SMALL = 2,       /* entries to spare: a half, a quarter, and, where pages are moved rather than copied, a sixteenth */
   GROW_MIDDLE = 4,
   GROW_LARGE = 16,
@@ -45,8 +45,9 @@ static size_t room_given(unsigned words, unsigned bits, size_t room, bool hashed
 
 /* The room of a table that grows, and needs so much. */
 static size_t room_for(unsigned words, unsigned bits, size_t need, bool hashed) {
+  if (bits <= FULL_BITS) return limit_of(bits);
   size_t part = need < FEW ? GROW_SMALL : need * words * sizeof(ouro_object *) < MOVED_BYTES ? GROW_MIDDLE : GROW_LARGE;
-  size_t room = bits ? need + need / part : OURO__TABLE_SMALL, limit = limit_of(bits);
+  size_t room = need + need / part, limit = limit_of(bits);
   return room_given(words, bits, room < limit ? room : limit, hashed);
 }
 
@@ -91,86 +92,17 @@ ouro__key ouro__key_of_entry(const ouro__block *block, unsigned words, uint32_t 
 
 /* ---------------------------------------------------------------- cells */
 
-static inline void set_cell(char *cells, unsigned width, size_t at, uint64_t cell) {
-  if (width == 1) {
-    ((uint16_t *)(void *)cells)[at] = (uint16_t)cell;
-  } else if (width == 2) {
-    ((uint32_t *)(void *)cells)[at] = (uint32_t)cell;
-  } else {
-    ((uint64_t *)(void *)cells)[at] = cell;
-  }
-}
-
-static inline uint32_t distance_of(uint64_t cell, unsigned bits) { return (uint32_t)(cell >> bits) & OURO__TABLE_FAR; }
-
 /* The part of a hash that home and cell have together. */
 static inline uint64_t kept_of(uint32_t hash, unsigned width) { return hash >> (32 - ouro__cell_kept(width)); }
 
-OURO_INLINE void put_cell_of(char *cells, unsigned bits, unsigned width, uint64_t kept, uint64_t number) {
-  unsigned rest = ouro__cell_kept(width) - bits;
-  size_t last = ((size_t)1 << bits) - 1, at = (size_t)(kept >> rest);
-  uint64_t one = UINT64_C(1) << bits, cell = (kept & ((UINT64_C(1) << rest) - 1)) << (bits + OURO__TABLE_FAR_BITS) | one | number;
-  for (;; at = (at + 1) & last) {
-    uint64_t there = ouro__cell_get(cells, width, at);
-    if (!there) break;
-    if (distance_of(there, bits) < distance_of(cell, bits)) {
-      set_cell(cells, width, at, cell);
-      cell = there;
-    }
-    if (OURO_LIKELY(distance_of(cell, bits) < OURO__TABLE_FAR)) cell += one;
-  }
-  set_cell(cells, width, at, cell);
-}
-
-static inline void put_cell(ouro__block *block, unsigned width, uint64_t kept, uint64_t number) {
-  char *cells = ouro__cells(block);
-  if (width == 1) {
-    put_cell_of(cells, block->bits, 1, kept, number);
-  } else if (OURO_LIKELY(width == 2)) {
-    put_cell_of(cells, block->bits, 2, kept, number);
-  } else {
-    put_cell_of(cells, block->bits, 3, kept, number);
-  }
-}
-
-static inline void put(ouro__block *block, uint32_t hash, uint32_t number) {
-  if (block->bits) {
-    unsigned width = ouro__cell_width(block->bits);
-    put_cell(block, width, kept_of(hash, width), number);
-  } else {
-    block->u.tags |= ouro__tag_of(hash) << 8 * number;
-  }
-}
-
-/* Take each cell of a run, the first of them at `at`, out and put it in anew: some are so far from home that a shift could not tell how
- * far. */
-static OURO_NOINLINE void put_anew(ouro__block *block, unsigned words, size_t at) {
+void ouro__cells_put_anew(ouro__block *block, unsigned words, size_t at) {
   unsigned bits = block->bits, width = ouro__cell_width(bits);
   size_t last = ((size_t)1 << bits) - 1;
   char *cells = ouro__cells(block);
   for (uint64_t cell; (cell = ouro__cell_get(cells, width, at)); at = (at + 1) & last) {
     uint32_t number = (uint32_t)(cell & last);
-    set_cell(cells, width, at, 0);
-    if (*ouro__entry_at(block, words, number)) put(block, hash_of_entry(block, words, number), number);
-  }
-}
-
-/* Empty a cell: those behind it that are not at home come nearer. */
-static void erase_cell(ouro__block *block, unsigned words, size_t at) {
-  unsigned bits = block->bits, width = ouro__cell_width(bits);
-  size_t last = ((size_t)1 << bits) - 1;
-  char *cells = ouro__cells(block);
-  for (;;) {
-    size_t next = (at + 1) & last;
-    uint64_t cell = ouro__cell_get(cells, width, next);
-    uint32_t distance = distance_of(cell, bits);
-    set_cell(cells, width, at, distance > 1 && distance < OURO__TABLE_FAR ? cell - (UINT64_C(1) << bits) : 0);
-    if (distance <= 1) return;
-    if (OURO_UNLIKELY(distance == OURO__TABLE_FAR)) {
-      put_anew(block, words, next);
-      return;
-    }
-    at = next;
+    ouro__cell_set(cells, width, at, 0);
+    if (*ouro__entry_at(block, words, number)) ouro__index_put(block, hash_of_entry(block, words, number), number);
   }
 }
 
@@ -203,33 +135,41 @@ static void fill(ouro__block *block, unsigned words) {
   }
   for (uint32_t i = 0; i < block->used; i++) {
     fetch_key(block, words, i + AHEAD);
-    if (OURO_LIKELY(*ouro__entry_at(block, words, i) != NULL)) put(block, hash_of_entry(block, words, i), i);
+    if (OURO_LIKELY(*ouro__entry_at(block, words, i) != NULL)) ouro__index_put(block, hash_of_entry(block, words, i), i);
   }
-}
-
-/* The kept part of the hash of the entry whose cell that is. */
-static inline uint64_t kept_of_cell(const ouro__block *block, unsigned words, unsigned width, size_t at, uint64_t cell) {
-  unsigned bits = block->bits, rest = ouro__cell_kept(width) - bits;
-  size_t last = ((size_t)1 << bits) - 1;
-  uint32_t distance = distance_of(cell, bits);
-  if (OURO_UNLIKELY(distance == OURO__TABLE_FAR)) return kept_of(hash_of_entry(block, words, cell & last), width);
-  return ((uint64_t)((at - (distance - 1)) & last) << rest) | cell >> (bits + OURO__TABLE_FAR_BITS);
 }
 
 /* From a block with the same entries and fewer cells, of the same width: no key is looked at. Homes come in order, from behind an empty
  * cell on. */
-static void fill_from(ouro__block *block, const ouro__block *from, unsigned words) {
-  unsigned width = ouro__cell_width(block->bits);
-  size_t cells = (size_t)1 << from->bits, last = cells - 1, start = 0;
+OURO_INLINE void fill_from_cells(ouro__block *block, const ouro__block *from, unsigned words, unsigned width) {
+  unsigned bits = from->bits, rest = ouro__cell_kept(width) - bits, new_bits = block->bits;
+  size_t cells = (size_t)1 << bits, last = cells - 1, start = 0;
   const char *old = ouro__cells(from);
-  memset(ouro__cells(block), 0, ouro__cells_bytes(block->bits));
+  char *made = ouro__cells(block);
   while (ouro__cell_get(old, width, start)) start++;
   for (size_t i = 1; i < cells; i++) {
     size_t at = (start + i) & last;
-    uint64_t cell = ouro__cell_get(old, width, at);
-    uint32_t number = (uint32_t)(cell & last);
-    if (!cell || OURO_UNLIKELY(distance_of(cell, from->bits) == OURO__TABLE_FAR && !*ouro__entry_at(from, words, number))) continue;
-    put_cell(block, width, kept_of_cell(from, words, width, at, cell), number);
+    uint64_t cell = ouro__cell_get(old, width, at), number = cell & last;
+    uint32_t distance = ouro__cell_distance(cell, bits);
+    if (!cell) continue;
+    uint64_t kept = (uint64_t)((at - (distance - 1)) & last) << rest | cell >> (bits + OURO__TABLE_FAR_BITS);
+    if (OURO_UNLIKELY(distance == OURO__TABLE_FAR)) {
+      if (!*ouro__entry_at(from, words, number)) continue;
+      kept = kept_of(hash_of_entry(from, words, number), width);
+    }
+    ouro__cell_put(made, new_bits, width, kept, number);
+  }
+}
+
+static void fill_from(ouro__block *block, const ouro__block *from, unsigned words) {
+  unsigned width = ouro__cell_width(block->bits);
+  memset(ouro__cells(block), 0, ouro__cells_bytes(block->bits));
+  if (width == 1) {
+    fill_from_cells(block, from, words, 1);
+  } else if (width == 2) {
+    fill_from_cells(block, from, words, 2);
+  } else {
+    fill_from_cells(block, from, words, 3);
   }
 }
 
@@ -321,11 +261,19 @@ static bool extend(ouro__table *table, unsigned words, size_t room) {
   return true;
 }
 
-static bool reserve_first(ouro__table *table, unsigned words, size_t more, bool hashed) {
-  size_t first = words == OURO__OF_SET ? FIRST_ROOM_SET : FIRST_ROOM_DICT;
-  unsigned bits = bits_for(more);
+bool ouro__table_make_room(ouro__table *table, unsigned words, size_t count, bool hashed) {
+  unsigned bits = bits_for(count);
   if (bits > BITS_MOST) return ouro__fail(OURO_ENOMEM) != NULL;
-  return rebuild(table, words, bits, room_given(words, bits, more < first ? first : more, hashed), hashed);
+  return rebuild(table, words, bits, room_given(words, bits, count, hashed), hashed);
+}
+
+/* The first key: most tables stay small. */
+static bool reserve_first(ouro__table *table, unsigned words, size_t more, bool hashed) {
+  if (more > 1) return ouro__table_make_room(table, words, more, hashed);
+  unsigned room = words == OURO__OF_SET ? FIRST_ROOM_SET : FIRST_ROOM_DICT;
+  ouro__block *block = block_new(words, 0, room, hashed);
+  if (OURO_LIKELY(block != NULL)) table->block = block;
+  return block;
 }
 
 bool ouro__table_reserve(ouro__table *table, unsigned words, size_t more, bool hashed) {
@@ -346,8 +294,7 @@ bool ouro__table_reserve(ouro__table *table, unsigned words, size_t more, bool h
   return same && !packs && bits == block->bits ? extend(table, words, wanted) : rebuild(table, words, bits, wanted, hashed);
 }
 
-/* After something was taken out: memory that is no longer needed goes back, if that can be. */
-static OURO_NOINLINE void shrink(ouro__table *table, unsigned words) {
+void ouro__table_shrink(ouro__table *table, unsigned words) {
   const ouro__block *block = table->block;
   int saved = errno;
   size_t room = ouro__room(block), need = table->live + table->live / 2;
@@ -361,36 +308,6 @@ static OURO_NOINLINE void shrink(ouro__table *table, unsigned words) {
 }
 
 /* ---------------------------------------------------------------- entries that come and go */
-
-void ouro__table_add(ouro__table *table, unsigned words, uint32_t hash, void *key, void *value) {
-  ouro__block *block = table->block;
-  uint32_t number = block->used++;
-  OURO_ASSERT(number < ouro__room(block) && key);
-  ouro_object **entry = ouro__entry_at(block, words, number);
-  entry[0] = key;
-  if (words == OURO__OF_DICT) entry[1] = value;
-  if (block->hashed) ouro__hashes(block, words)[number] = hash;
-  put(block, hash, number);
-  OURO__SET(table->live, table->live + 1);
-  table->version++;
-}
-
-void ouro__table_take(ouro__table *table, unsigned words, const ouro__probe *probe, void *held[2]) {
-  ouro__block *block = table->block;
-  ouro_object **entry = ouro__entry_at(block, words, probe->number);
-  held[0] = entry[0];
-  held[1] = words == OURO__OF_DICT ? entry[1] : NULL;
-  memset(entry, 0, words * sizeof *entry);
-  if (block->bits) {
-    erase_cell(block, words, probe->at);
-  } else {
-    block->u.tags &= ~(UINT64_C(0xff) << 8 * probe->number);
-  }
-  while (block->used && ouro__is_hole(ouro__entry_at(block, words, block->used - 1), words)) block->used--;
-  OURO__SET(table->live, table->live - 1);
-  table->version++;
-  if (OURO_UNLIKELY((size_t)table->live * SHRINK_BELOW < ouro__room(block))) shrink(table, words);
-}
 
 bool ouro__table_take_last(ouro__table *table, unsigned words, void *held[2]) {
   ouro__probe probe = {0};
@@ -427,7 +344,7 @@ static int examine(const ouro__block *block, unsigned words, const ouro__key *ke
   if (there == key->object) return OURO__FOUND;
   if (!there || hash_of_entry(block, words, number) != key->hash) return OURO__ABSENT;
   if (key->kind == OURO__KEY_OTHER || !is_simple(there)) return OURO__PERHAPS;
-  return ouro__match_simple(there, key, key->kind) ? OURO__FOUND : OURO__ABSENT;
+  return ouro__match_simple(there, *key, key->kind) ? OURO__FOUND : OURO__ABSENT;
 }
 
 static int look_on_in_few(const ouro__block *block, unsigned words, const ouro__key *key, ouro__probe *probe) {
@@ -450,7 +367,7 @@ static int look_on_in_cells(const ouro__block *block, unsigned words, const ouro
     uint64_t cell = ouro__cell_get(cells, width, probe->at);
     uint32_t distance = probe->distance;
     int answer = OURO__ABSENT;
-    if (distance_of(cell, bits) < distance) return OURO__ABSENT;
+    if (ouro__cell_distance(cell, bits) < distance) return OURO__ABSENT;
     probe->number = (uint32_t)(cell & last);
     if (cell >> bits == (want | distance)) answer = examine(block, words, key, probe->number);
     if (answer == OURO__FOUND) return answer;
@@ -500,9 +417,9 @@ static void step_back(const ouro__block *block, ouro__probe *probe) {
 }
 
 static bool find_simple(const ouro__block *block, unsigned words, const ouro__key *key, ouro__probe *probe) {
-  if (key->kind == OURO__KEY_STR) return ouro__find_simple(block, words, key, OURO__KEY_STR, probe);
-  if (key->kind == OURO__KEY_INT) return ouro__find_simple(block, words, key, OURO__KEY_INT, probe);
-  return ouro__find_simple(block, words, key, OURO__KEY_TEXT, probe);
+  if (key->kind == OURO__KEY_STR) return ouro__find_simple(block, words, *key, OURO__KEY_STR, probe);
+  if (key->kind == OURO__KEY_INT) return ouro__find_simple(block, words, *key, OURO__KEY_INT, probe);
+  return ouro__find_simple(block, words, *key, OURO__KEY_TEXT, probe);
 }
 
 int ouro__table_seek(ouro__table *table, unsigned words, const ouro__key *key, bool write, ouro__hold *hold, ouro__probe *probe) {
@@ -668,26 +585,46 @@ size_t ouro__table_cursor(ouro__table *table) {
   return cursor_of(version, 0);
 }
 
-int ouro__table_next(ouro__table *table, unsigned words, size_t *cursor, ouro__shown *item) {
-  ouro__hold hold;
-  uint32_t number = *cursor ? (uint32_t)*cursor - 1 : 0;
-  ouro__hold_read(&hold, table);
+/* As ouro__table_next, in the hold. */
+OURO_INLINE int next_of(const ouro__table *table, unsigned words, size_t *cursor, void *held[2]) {
+  const ouro__block *block = table->block;
   uint32_t version = version_of(table);
-  int code = *cursor && version != (uint32_t)(*cursor >> 32) ? OURO_ECHANGED : show(table->block, words, &number, item);
+  if (OURO_UNLIKELY(*cursor && version != (uint32_t)(*cursor >> 32))) return OURO_ECHANGED;
+  uint32_t number = ouro__next_entry(block, words, *cursor ? (uint32_t)*cursor - 1 : 0);
+  if (!block || number >= block->used) return 0;
+  ouro_object **entry = ouro__entry_at(block, words, number);
+  held[0] = ouro_newref(entry[0]);
+  held[1] = words == OURO__OF_DICT ? ouro_newref(entry[1]) : NULL;
+  *cursor = cursor_of(version, number + 1);
+  return 1;
+}
+
+static OURO_NOINLINE int next_among_many(ouro__table *table, unsigned words, size_t *cursor, void *held[2]) {
+  ouro__hold hold;
+  ouro__hold_read(&hold, table);
+  int code = next_of(table, words, cursor, held);
   ouro__hold_end(&hold, table);
-  if (code == 1) *cursor = cursor_of(version, number);
   return code;
 }
 
-int ouro__table_iterate(ouro__table *table, unsigned words, _Atomic size_t *cursor, ouro__shown *item) {
+int ouro__table_next(ouro__table *table, unsigned words, size_t *cursor, void *held[2]) {
+  if (OURO_UNLIKELY(!ouro__enter_alone())) return next_among_many(table, words, cursor, held);
+  int code = words == OURO__OF_DICT ? next_of(table, OURO__OF_DICT, cursor, held) : next_of(table, OURO__OF_SET, cursor, held);
+  ouro__leave_alone();
+  return code;
+}
+
+int ouro__table_iterate(ouro__table *table, unsigned words, _Atomic size_t *cursor, void *held[2]) {
   size_t before = ouro__load_relaxed(cursor);
   for (;;) {
     size_t after = before;
-    int code = before == SIZE_MAX ? 0 : ouro__table_next(table, words, &after, item);
+    int code = before == SIZE_MAX ? 0 : ouro__table_next(table, words, &after, held);
     if (code == 0) after = SIZE_MAX;
     if (code < 0) return code;
     if (OURO_LIKELY(atomic_compare_exchange_strong_explicit(cursor, &before, after, memory_order_relaxed, memory_order_relaxed))) return code;
-    if (code == 1) ouro__shown_drop(item);
+    if (code == 0) return 0;
+    ouro_decref(held[0]);
+    ouro_xdecref(held[1]);
   }
 }
 
@@ -697,13 +634,13 @@ static bool cell_is_valid(const ouro__block *block, unsigned words, size_t at, u
   unsigned bits = block->bits, width = ouro__cell_width(bits), rest = ouro__cell_kept(width) - bits;
   size_t last = ((size_t)1 << bits) - 1, number = cell & last;
   uint64_t before = ouro__cell_get(ouro__cells(block), width, (at - 1) & last);
-  uint32_t distance = distance_of(cell, bits);
+  uint32_t distance = ouro__cell_distance(cell, bits);
   if (!distance || number >= block->used || !*ouro__entry_at(block, words, number)) return false;
   uint64_t kept = kept_of(hash_of_entry(block, words, number), width);
   size_t away = (at - (size_t)(kept >> rest)) & last;
   if (distance != (away + 1 < OURO__TABLE_FAR ? away + 1 : OURO__TABLE_FAR)) return false;
   if (cell >> (bits + OURO__TABLE_FAR_BITS) != (kept & ((UINT64_C(1) << rest) - 1))) return false;
-  return distance == 1 || distance_of(before, bits) + 1 >= distance; /* I-TABLE-3, one step at a time */
+  return distance == 1 || ouro__cell_distance(before, bits) + 1 >= distance; /* I-TABLE-3, one step at a time */
 }
 
 /* Does a search come by the entry's cell? */
@@ -712,7 +649,7 @@ static bool is_reached(const ouro__block *block, unsigned words, uint32_t number
   size_t last = ((size_t)1 << bits) - 1, at = hash_of_entry(block, words, number) >> (32 - bits);
   for (uint32_t distance = 1;; at = (at + 1) & last) {
     uint64_t cell = ouro__cell_get(ouro__cells(block), width, at);
-    if (distance_of(cell, bits) < distance) return false;
+    if (ouro__cell_distance(cell, bits) < distance) return false;
     if ((cell & last) == number) return true;
     distance += distance < OURO__TABLE_FAR;
   }

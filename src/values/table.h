@@ -70,8 +70,11 @@ _Static_assert(sizeof(ouro__block) == 16 && sizeof(ouro__table) == 32, "what <ou
 
 enum {
   OURO__TABLE_SMALL = 8,  /* entries that need no cells: bytes in a word */
+  OURO__SHRINK_BELOW = 8, /* a block of which less than an eighth lives is made smaller */
   OURO__TABLE_FAR = 31,   /* the largest distance + 1 that a cell can tell */
   OURO__TABLE_FAR_BITS = 5,
+  OURO__NARROW_BITS = 11, /* up to here cells have 2 bytes */
+  OURO__MIDDLE_BITS = 27, /* and up to here 4 */
 };
 
 /* Words of an entry: the compiler knows which, wherever it matters. */
@@ -80,8 +83,12 @@ enum { OURO__OF_SET = 1, OURO__OF_DICT = 2 };
 /* ---------------------------------------------------------------- the parts of a block */
 
 /* Bytes of a cell, as a power of two, and the bits of the hash that home and cell have together: 11, 27, 32. */
-static inline unsigned ouro__cell_width(unsigned bits) { return bits <= 11 ? 1 : bits <= 27 ? 2 : 3; }
-static inline unsigned ouro__cell_kept(unsigned width) { return width == 1 ? 11 : width == 2 ? 27 : 32; }
+static inline unsigned ouro__cell_width(unsigned bits) {
+  return bits <= OURO__NARROW_BITS ? 1 : bits <= OURO__MIDDLE_BITS ? 2 : 3;
+}
+static inline unsigned ouro__cell_kept(unsigned width) {
+  return width == 1 ? OURO__NARROW_BITS : width == 2 ? OURO__MIDDLE_BITS : 32;
+}
 
 static inline size_t ouro__cells_bytes(unsigned bits) { return bits ? (size_t)1 << (bits + ouro__cell_width(bits)) : 0; }
 static inline char *ouro__cells(const ouro__block *block) { return (char *)(uintptr_t)(block + 1); }
@@ -139,18 +146,41 @@ typedef struct ouro__probe {
   size_t at;        /* the cell; without cells: the entries still to be looked at, a bit of each byte */
   uint32_t distance; /* + 1 */
   uint32_t number;  /* of the entry found */
+  uint64_t want;    /* of a simple key that was not found in cells: what its own cell, at `at`, would have above its number */
 } ouro__probe;
 
 enum { OURO__ABSENT, OURO__FOUND, OURO__PERHAPS /* the two must be compared, with no hold */ };
 
-/* Is the entry's key the one looked for? Where all keys are simple, ouro__match_simple knows. */
-static inline bool ouro__match_simple(ouro_object *there, const ouro__key *key, enum ouro__key_kind kind) {
-  if (kind != OURO__KEY_TEXT && there == key->object) return true;
+/* Are so many bytes the same? Eight at a time, the last eight perhaps for the second time: most keys are too short for a call. */
+static inline uint64_t ouro__word_at(const char *text) {
+  uint64_t word;
+  memcpy(&word, text, sizeof word);
+  return word;
+}
+static inline bool ouro__bytes_same(const char *one, const char *other, size_t count) {
+  if (OURO_UNLIKELY(count > 64)) return memcmp(one, other, count) == 0;
+  if (count >= 8) {
+    for (size_t i = 0; i + 8 < count; i += 8) {
+      if (ouro__word_at(one + i) != ouro__word_at(other + i)) return false;
+    }
+    return ouro__word_at(one + count - 8) == ouro__word_at(other + count - 8);
+  }
+  for (size_t i = 0; i < count; i++) {
+    if (one[i] != other[i]) return false;
+  }
+  return true;
+}
+
+/* Is the entry's key the one looked for? Where all keys are simple, this knows. The hash of a string in a table has been taken. */
+OURO_INLINE bool ouro__match_simple(ouro_object *there, ouro__key key, enum ouro__key_kind kind) {
+  if (kind != OURO__KEY_TEXT && there == key.object) return true;
   if (OURO_UNLIKELY(!there)) return false; /* cleared by the collector */
-  if (kind == OURO__KEY_INT) return ouro__int_is_small(there) && ouro__int_value(there) == key->u.value;
-  if (ouro__int_is_small(there)) return false;
-  return kind == OURO__KEY_STR ? ouro__str_same((ouro_str *)(void *)there, key->object)
-                               : ouro__str_is((ouro_str *)(void *)there, key->text, key->u.bytes);
+  if (kind == OURO__KEY_INT) return ouro__int_is_small(there) && ouro__int_value(there) == key.u.value;
+  if (OURO_UNLIKELY(ouro__int_is_small(there))) return false;
+  const ouro_str *str = (const ouro_str *)(void *)there;
+  const char *text = kind == OURO__KEY_TEXT ? key.text : ouro_str_text(key.object);
+  size_t bytes = kind == OURO__KEY_TEXT ? key.u.bytes : ouro_str_bytes(key.object);
+  return ouro_str_bytes(str) == bytes && ouro__bytes_same(ouro_str_text(str), text, bytes);
 }
 
 static inline uint64_t ouro__cell_get(const char *cells, unsigned width, size_t at) {
@@ -167,34 +197,37 @@ static inline uint64_t ouro__tags_like(uint64_t tags, uint32_t hash) {
   return (differ - ones) & ~differ & ones << 7;
 }
 
-OURO_INLINE bool ouro__find_in_cells(const ouro__block *block, unsigned words, const ouro__key *key,
-                                                    enum ouro__key_kind kind, unsigned width, ouro__probe *probe) {
+OURO_INLINE bool ouro__find_in_cells(const ouro__block *block, unsigned words, ouro__key key, enum ouro__key_kind kind, unsigned width,
+                                     ouro__probe *probe) {
   unsigned bits = block->bits, rest = ouro__cell_kept(width) - bits;
-  uint64_t last = (UINT64_C(1) << bits) - 1;
+  uint64_t last = (UINT64_C(1) << bits) - 1, kept = key.hash >> (32 - ouro__cell_kept(width));
   const char *cells = ouro__cells(block);
-  uint64_t hash = key->hash >> (32 - ouro__cell_kept(width)), want = (hash & ((UINT64_C(1) << rest) - 1)) << OURO__TABLE_FAR_BITS;
-  ouro_object **entries = ouro__entry_at(block, words, 0);
-  uint32_t distance = 1;
-  for (size_t at = (size_t)(hash >> rest);; at = (at + 1) & last) {
+  size_t at = (size_t)(kept >> rest);
+  /* What the cell has above its number, if it is the key's: hash bits, and the distance, which rises as we go. */
+  uint64_t want = (kept & ((UINT64_C(1) << rest) - 1)) << OURO__TABLE_FAR_BITS | 1;
+  for (;;) {
     uint64_t cell = ouro__cell_get(cells, width, at), high = cell >> bits;
-    if (high == (want | distance)) {
+    if (high == want) {
       size_t number = (size_t)(cell & last);
+      ouro_object **entries = (ouro_object **)(uintptr_t)(cells + ((size_t)1 << (bits + width)));
       if (OURO_LIKELY(ouro__match_simple(entries[number * words], key, kind))) {
         probe->at = at;
         probe->number = (uint32_t)number;
         return true;
       }
-    } else if ((high & OURO__TABLE_FAR) < distance) {
+    } else if ((high & OURO__TABLE_FAR) < (want & OURO__TABLE_FAR)) {
+      probe->at = at;
+      probe->want = want;
       return false;
     }
-    distance += distance < OURO__TABLE_FAR;
+    at = (at + 1) & last;
+    want += (want & OURO__TABLE_FAR) != OURO__TABLE_FAR;
   }
 }
 
-OURO_INLINE bool ouro__find_in_few(const ouro__block *block, unsigned words, const ouro__key *key, enum ouro__key_kind kind,
-                                                  ouro__probe *probe) {
-  ouro_object **entries = ouro__entry_at(block, words, 0);
-  for (uint64_t like = ouro__tags_like(block->u.tags, key->hash); like; like &= like - 1) {
+OURO_INLINE bool ouro__find_in_few(const ouro__block *block, unsigned words, ouro__key key, enum ouro__key_kind kind, ouro__probe *probe) {
+  ouro_object **entries = (ouro_object **)(uintptr_t)(block + 1);
+  for (uint64_t like = ouro__tags_like(block->u.tags, key.hash); like; like &= like - 1) {
     uint32_t number = ouro__ctz64(like) / 8;
     if (number >= block->used || !ouro__match_simple(entries[number * words], key, kind)) continue;
     probe->number = number;
@@ -204,13 +237,12 @@ OURO_INLINE bool ouro__find_in_few(const ouro__block *block, unsigned words, con
 }
 
 /* Look for a simple key where all are: no function of the program's is needed. */
-OURO_INLINE bool ouro__find_simple(const ouro__block *block, unsigned words, const ouro__key *key, enum ouro__key_kind kind,
-                                                  ouro__probe *probe) {
-  if (!block) return false;
+OURO_INLINE bool ouro__find_simple(const ouro__block *block, unsigned words, ouro__key key, enum ouro__key_kind kind, ouro__probe *probe) {
+  if (OURO_UNLIKELY(!block)) return false;
   unsigned bits = block->bits;
   if (!bits) return ouro__find_in_few(block, words, key, kind, probe);
-  if (bits <= 11) return ouro__find_in_cells(block, words, key, kind, 1, probe);
-  if (OURO_LIKELY(bits <= 27)) return ouro__find_in_cells(block, words, key, kind, 2, probe);
+  if (bits <= OURO__NARROW_BITS) return ouro__find_in_cells(block, words, key, kind, 1, probe);
+  if (OURO_LIKELY(bits <= OURO__MIDDLE_BITS)) return ouro__find_in_cells(block, words, key, kind, 2, probe);
   return ouro__find_in_cells(block, words, key, kind, 3, probe);
 }
 
@@ -224,11 +256,148 @@ bool ouro__table_reserve(ouro__table *table, unsigned words, size_t more, bool h
 
 static inline bool ouro__has_room(const ouro__table *table) { return table->block && table->block->used < ouro__room(table->block); }
 
+/* After something was taken out of a block of which little lives: memory that is no longer needed goes back, if that can be. */
+void ouro__table_shrink(ouro__table *table, unsigned words);
+
+static inline void ouro__cell_set(char *cells, unsigned width, size_t at, uint64_t cell) {
+  if (width == 1) {
+    ((uint16_t *)(void *)cells)[at] = (uint16_t)cell;
+  } else if (width == 2) {
+    ((uint32_t *)(void *)cells)[at] = (uint32_t)cell;
+  } else {
+    ((uint64_t *)(void *)cells)[at] = cell;
+  }
+}
+
+static inline uint32_t ouro__cell_distance(uint64_t cell, unsigned bits) { return (uint32_t)(cell >> bits) & OURO__TABLE_FAR; }
+
+/* Put a cell where a probe for its entry came to, or would come by; others make room. */
+OURO_INLINE void ouro__cell_put_at(char *cells, unsigned bits, unsigned width, size_t at, uint64_t cell) {
+  size_t last = ((size_t)1 << bits) - 1;
+  uint64_t one = UINT64_C(1) << bits;
+  for (;; at = (at + 1) & last) {
+    uint64_t there = ouro__cell_get(cells, width, at);
+    if (!there) break;
+    if (ouro__cell_distance(there, bits) < ouro__cell_distance(cell, bits)) {
+      ouro__cell_set(cells, width, at, cell);
+      cell = there;
+    }
+    if (OURO_LIKELY(ouro__cell_distance(cell, bits) < OURO__TABLE_FAR)) cell += one;
+  }
+  ouro__cell_set(cells, width, at, cell);
+}
+
+/* The cell of a new entry. `kept`: the part of its hash that home and cell have together. */
+OURO_INLINE void ouro__cell_put(char *cells, unsigned bits, unsigned width, uint64_t kept, uint64_t number) {
+  unsigned rest = ouro__cell_kept(width) - bits;
+  uint64_t high = (kept & ((UINT64_C(1) << rest) - 1)) << OURO__TABLE_FAR_BITS | 1;
+  ouro__cell_put_at(cells, bits, width, (size_t)(kept >> rest), high << bits | number);
+}
+
+/* Put the cells of a run, the first of them at `at`, in anew: some are so far from home that a shift could not tell how far. */
+void ouro__cells_put_anew(ouro__block *block, unsigned words, size_t at);
+
+/* Empty a cell: those behind it that are not at home come nearer. */
+OURO_INLINE void ouro__cell_erase(ouro__block *block, unsigned words, unsigned width, size_t at) {
+  unsigned bits = block->bits;
+  size_t last = ((size_t)1 << bits) - 1;
+  char *cells = ouro__cells(block);
+  for (;;) {
+    size_t next = (at + 1) & last;
+    uint64_t cell = ouro__cell_get(cells, width, next);
+    uint32_t distance = ouro__cell_distance(cell, bits);
+    bool shifts = distance > 1 && distance < OURO__TABLE_FAR;
+    ouro__cell_set(cells, width, at, shifts ? cell - (UINT64_C(1) << bits) : 0);
+    if (!shifts) {
+      if (OURO_UNLIKELY(distance == OURO__TABLE_FAR)) ouro__cells_put_anew(block, words, next);
+      return;
+    }
+    at = next;
+  }
+}
+
+/* Let the entry be found. */
+static inline void ouro__index_put(ouro__block *block, uint32_t hash, uint32_t number) {
+  unsigned bits = block->bits;
+  if (!bits) {
+    block->u.tags |= ouro__tag_of(hash) << 8 * number;
+  } else if (bits <= OURO__NARROW_BITS) {
+    ouro__cell_put(ouro__cells(block), bits, 1, hash >> (32 - OURO__NARROW_BITS), number);
+  } else if (OURO_LIKELY(bits <= OURO__MIDDLE_BITS)) {
+    ouro__cell_put(ouro__cells(block), bits, 2, hash >> (32 - OURO__MIDDLE_BITS), number);
+  } else {
+    ouro__cell_put(ouro__cells(block), bits, 3, hash, number);
+  }
+}
+
+/* The same, where a search for its key, a simple one, has just come to no end. */
+static inline void ouro__index_put_at(ouro__block *block, uint32_t hash, uint32_t number, const ouro__probe *probe) {
+  unsigned bits = block->bits;
+  if (!bits) {
+    block->u.tags |= ouro__tag_of(hash) << 8 * number;
+  } else if (bits <= OURO__NARROW_BITS) {
+    ouro__cell_put_at(ouro__cells(block), bits, 1, probe->at, probe->want << bits | number);
+  } else if (OURO_LIKELY(bits <= OURO__MIDDLE_BITS)) {
+    ouro__cell_put_at(ouro__cells(block), bits, 2, probe->at, probe->want << bits | number);
+  } else {
+    ouro__cell_put_at(ouro__cells(block), bits, 3, probe->at, probe->want << bits | number);
+  }
+}
+
+/* Let it not be found any more. */
+static inline void ouro__index_erase(ouro__block *block, unsigned words, const ouro__probe *probe) {
+  unsigned bits = block->bits;
+  if (!bits) {
+    block->u.tags &= ~(UINT64_C(0xff) << 8 * probe->number);
+  } else if (bits <= OURO__NARROW_BITS) {
+    ouro__cell_erase(block, words, 1, probe->at);
+  } else if (OURO_LIKELY(bits <= OURO__MIDDLE_BITS)) {
+    ouro__cell_erase(block, words, 2, probe->at);
+  } else {
+    ouro__cell_erase(block, words, 3, probe->at);
+  }
+}
+
+/* A new entry, which nothing leads to yet; there is room. The table owns both from now on. Returns its number. */
+static inline uint32_t ouro__entry_append(ouro__table *table, unsigned words, void *key, void *value) {
+  ouro__block *block = table->block;
+  uint32_t number = block->used++;
+  OURO_ASSERT(number < ouro__room(block) && key);
+  ouro_object **entry = ouro__entry_at(block, words, number);
+  entry[0] = key;
+  if (words == OURO__OF_DICT) entry[1] = value;
+  OURO__SET(table->live, table->live + 1);
+  table->version++;
+  return number;
+}
+
 /* Add a key that is not there; there is room. The table owns both from now on. */
-void ouro__table_add(ouro__table *table, unsigned words, uint32_t hash, void *key, void *value);
+static inline void ouro__table_add(ouro__table *table, unsigned words, uint32_t hash, void *key, void *value) {
+  uint32_t number = ouro__entry_append(table, words, key, value);
+  if (OURO_UNLIKELY(table->block->hashed)) ouro__hashes(table->block, words)[number] = hash;
+  ouro__index_put(table->block, hash, number);
+}
+
+/* The same among simple keys, where the probe has just found that it is not there. */
+static inline void ouro__table_add_at(ouro__table *table, unsigned words, uint32_t hash, void *key, void *value, const ouro__probe *probe) {
+  ouro__index_put_at(table->block, hash, ouro__entry_append(table, words, key, value), probe);
+}
 
 /* Make a hole of the entry found; what it held is the caller's. */
-void ouro__table_take(ouro__table *table, unsigned words, const ouro__probe *probe, void *held[2]);
+static inline void ouro__table_take(ouro__table *table, unsigned words, const ouro__probe *probe, void *held[2]) {
+  ouro__block *block = table->block;
+  ouro_object **entry = ouro__entry_at(block, words, probe->number);
+  held[0] = entry[0];
+  held[1] = words == OURO__OF_DICT ? entry[1] : NULL;
+  entry[0] = NULL;
+  if (words == OURO__OF_DICT) entry[1] = NULL;
+  ouro__index_erase(block, words, probe);
+  while (block->used && ouro__is_hole(ouro__entry_at(block, words, block->used - 1), words)) block->used--;
+  OURO__SET(table->live, table->live - 1);
+  table->version++;
+  if (OURO_UNLIKELY((size_t)table->live * OURO__SHRINK_BELOW < ouro__room(block)) && (block->bits || block->hashed))
+    ouro__table_shrink(table, words);
+}
 
 /* Take the last one out; false: there is none. */
 bool ouro__table_take_last(ouro__table *table, unsigned words, void *held[2]);
@@ -248,6 +417,9 @@ static inline uint32_t ouro__next_entry(const ouro__block *block, unsigned words
   }
   return number;
 }
+
+/* Room for just so many, in a table that has no block yet. */
+bool ouro__table_make_room(ouro__table *table, unsigned words, size_t count, bool hashed);
 
 /* The key of an entry, which has one, as something to look for. Borrowed. */
 ouro__key ouro__key_of_entry(const ouro__block *block, unsigned words, uint32_t number);
@@ -276,12 +448,12 @@ typedef struct ouro__shown {
 } ouro__shown;
 int ouro__table_step(ouro__table *table, unsigned words, uint32_t *number, ouro__shown *item);
 
-/* The same, and OURO_ECHANGED where the table has changed since the walk began. *cursor: the version then, and the next number; 0: begin. */
-int ouro__table_next(ouro__table *table, unsigned words, size_t *cursor, ouro__shown *item);
+/* The same, without a hash, and OURO_ECHANGED where the table has changed since the walk began. *cursor: the version then, and the next number; 0: begin. */
+int ouro__table_next(ouro__table *table, unsigned words, size_t *cursor, void *held[2]);
 
 /* A cursor for a walk that begins now; and what an iterator does, which threads may share: a step with its cursor. After the last one, none. */
 size_t ouro__table_cursor(ouro__table *table);
-int ouro__table_iterate(ouro__table *table, unsigned words, _Atomic size_t *cursor, ouro__shown *item);
+int ouro__table_iterate(ouro__table *table, unsigned words, _Atomic size_t *cursor, void *held[2]);
 
 static inline void ouro__shown_drop(const ouro__shown *item) {
   ouro_xdecref(item->key.object);

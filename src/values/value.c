@@ -44,7 +44,7 @@ ouro_ref ouro_raised_take(void) { return ouro__me ? ouro_steal(&ouro__me->raised
 
 void ouro__values_left(void) {
   ouro__thread *me = ouro__me;
-  ouro_clear(&me->raised);
+  while (me->raised) ouro_clear(&me->raised); /* what goes with it may raise one more */
   ouro_free(me->printing);
   me->printing = NULL;
   me->printing_count = me->printing_room = 0;

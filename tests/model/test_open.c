@@ -16,7 +16,7 @@ static void no_reader_sees_half_a_change(void **state) {
   assert_null(result.wrong);
   assert_true(result.complete);
   assert_true(result.ends > 0);
-  print_message("%llu states\n", (unsigned long long)result.states);
+  print_message("# %llu states\n", (unsigned long long)result.states);
 }
 
 static void every_planted_mistake_is_found(void **state) {

@@ -209,7 +209,7 @@ static void flags_that_contradict_are_refused(void **state) {
   static ouro_type confined = {.name = "c", .size = 16, .flags = OURO_TYPE_ACYCLIC | OURO_TYPE_CONFINED};
   static ouro_type confined_base = {.name = "b", .size = 32, .flags = OURO_TYPE_CONFINED};
   static ouro_type acyclic = {.name = "a", .size = 32, .base = &confined_base, .flags = OURO_TYPE_ACYCLIC};
-  static ouro_type unknown = {.name = "u", .size = 16, .flags = 1u << 6};
+  static ouro_type unknown = {.name = "u", .size = 16, .flags = 1u << 7};
   static ouro_type highest = {.name = "h", .size = 16, .flags = 1u << 31};
   check_all_refused(&tracked, "acyclic, and yet tracked");
   check_all_refused(&stuck, "acyclic, and yet uncollectable");
@@ -803,6 +803,51 @@ static void many_types_come_and_go(void **state) {
   assert_int_equal(blocks_live(), before);
 }
 
+/* ---------------------------------------------------------------- a release that releases what is shown */
+
+/* A slot that only its own functions know of. */
+typedef struct hidden {
+  ouro_object base;
+  OURO_OWNED(void) held;
+} hidden;
+
+static void show_hidden(void *self, ouro_visitor *visitor) { ouro_visit(visitor, &((hidden *)self)->held); }
+static void release_hidden(void *self) { ouro_xdecref(((hidden *)self)->held); }
+static void release_nothing(void *self) { (void)self; }
+
+static ouro_type hidden_type = {
+    .name = "hidden", .size = sizeof(hidden), .visit = show_hidden, .release = release_hidden, .flags = OURO_TYPE_RELEASES};
+static ouro_type derived_hidden_type = {.name = "derived hidden", .size = sizeof(hidden), .base = &hidden_type};
+
+static void what_a_release_releases_is_released_once(void **state) {
+  (void)state;
+  ouro_type *const types[] = {&hidden_type, &derived_hidden_type};
+  for (int i = 0; i < 2; i++) {
+    hidden *first = ouro_borrow(ouro_new(types[i])), *second = ouro_borrow(ouro_new(types[i]));
+    first->held = ouro_adopt(second);
+    ouro_decref(ouro_adopt(first));
+    assert_int_equal(test_live_of(types[i]), 0);
+  }
+}
+
+static void what_a_release_releases_is_found_in_cycles(void **state) {
+  (void)state;
+  hidden *first = ouro_borrow(ouro_new(&hidden_type)), *second = ouro_borrow(ouro_new(&hidden_type));
+  first->held = ouro_adopt(second);
+  second->held = ouro_adopt(first);
+  assert_int_equal(ouro_gc_collect(2), 2);
+  assert_int_equal(test_live_of(&hidden_type), 0);
+}
+
+static void a_release_that_is_to_release_needs_a_visit_function_and_no_base(void **state) {
+  (void)state;
+  static ouro_type blind = {.name = "blind", .size = sizeof(hidden), .release = release_nothing, .flags = OURO_TYPE_RELEASES};
+  static ouro_type two = {.name = "two", .size = sizeof(hidden), .base = &hidden_type, .visit = show_hidden, .release = release_nothing,
+                          .flags = OURO_TYPE_RELEASES};
+  check_refused(&blind, "it is to release what it shows, and has no visit function or no release");
+  check_refused(&two, "it is to release what it shows, and its base has functions too");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       OBJECT_TEST(a_right_type_passes_and_leaves_the_text_empty),
@@ -852,6 +897,9 @@ int main(void) {
       OBJECT_TEST(a_type_may_be_released_by_the_finalizer_of_its_last_instance),
       OBJECT_TEST(a_static_type_is_not_released),
       OBJECT_TEST(many_types_come_and_go),
+      OBJECT_TEST(what_a_release_releases_is_released_once),
+      OBJECT_TEST(what_a_release_releases_is_found_in_cycles),
+      OBJECT_TEST(a_release_that_is_to_release_needs_a_visit_function_and_no_base),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -682,6 +682,11 @@ int main(int argc, char **argv) {
       CLASS_TEST(classes_have_attributes_of_their_own),
       CLASS_TEST(threads_at_one_instance_in_all_pairs),
       CLASS_TEST(changes_are_seen_by_other_threads),
+      /* Once there were several threads, objects are locked for ever: the same by those ways. */
+      CLASS_TEST(random_operations_agree_with_a_model),
+      CLASS_TEST(the_instance_goes_before_the_classes),
+      CLASS_TEST(what_goes_finds_the_new_value),
+      CLASS_TEST(calls_see_every_change),
   };
   if (argc > 1) {
     seed = strtoull(argv[1], NULL, 0);
