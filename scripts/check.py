@@ -43,6 +43,7 @@ class Stage:
     without: list = dataclasses.field(default_factory=lambda: ['once'])
     patience: int = 1                                           # times a test's own limit of time
     finish: str = ''                                            # name of a function that adds cases at the end
+    tests_alone: bool = False                                   # build the programs of its tests, not everything
 
 
 STAGES = [
@@ -53,8 +54,11 @@ STAGES = [
     Stage('threads', 'thread sanitizer, tests with threads', 'build-threads',
           ['-Db_sanitize=thread', '-Db_lundef=false', '-Ddebug_checks=true'], suites=['threads'], patience=6),
     Stage('coverage', f'fault twin; lines of each layer below the doors, at least {LEAST_COVERAGE:.0f} %', 'build-coverage',
-          ['-Db_coverage=true', '-Dfaults=true', '-Dc_args=-fprofile-update=atomic'], suites=['heap', 'os', 'trace', 'thread', 'object', 'gc', 'weak', 'values', 'misuse'],
-          patience=2, finish='coverage'),
+          ['-Db_coverage=true', '-Dfaults=true', '-Dc_args=-fprofile-update=atomic'],
+          suites=['heap', 'os', 'trace', 'thread', 'object', 'gc', 'weak', 'values', 'misuse'], patience=2, finish='coverage'),
+    Stage('bare', 'without GMP and yajl: the values', 'build-bare',
+          ['-Dgmp=disabled', '-Djson=disabled', '-Dcommand=disabled', '-Dpython=disabled', '-Dman=disabled', '-Doptimization=0'],
+          suites=['values'], without=['once', 'long'], tests_alone=True),
 ]
 
 
@@ -116,7 +120,17 @@ def build(stage):
     """Whether it configured and compiled. Counts of lines from an earlier build would be complained about at each exit."""
     for counts in (ROOT / stage.folder).glob('**/*.gcda'):
         counts.unlink()
-    return configure(stage) and run(['ninja', '-C', stage.folder, '--quiet', '-k', '0']) == 0
+    return configure(stage) and run(['ninja', '-C', stage.folder, '--quiet', '-k', '0', *targets(stage)]) == 0
+
+
+def targets(stage):
+    """What ninja is to build: nothing named means everything."""
+    if not stage.tests_alone:
+        return []
+    wanted = {target for test in tests_of(stage).values() for target in test['depends']}
+    listed = subprocess.run(['meson', 'introspect', '--targets', stage.folder], cwd=ROOT, capture_output=True, text=True)
+    return [os.path.relpath(file, ROOT / stage.folder) for target in json.loads(listed.stdout) if target['id'] in wanted
+            for file in target['filename']]
 
 
 def tests_of(stage):

@@ -161,12 +161,12 @@ class Ouro(System):
 
 class OuroValues(Ouro):
     """The same with its values: what the library was built to use for them, as the archive itself tells, is linked too."""
-    libraries = {"yajl_alloc": "-lyajl", "__gmpz_init": "-lgmp"}
+    libraries = {"yajl_": "-lyajl", "__gmp": "-lgmp"}  # by how their names begin
 
     def link_flags(self, bench):
         lines = subprocess.run(["nm", "--undefined-only", str(self.library)], capture_output=True, text=True, check=True).stdout
-        missing = {line.split()[-1] for line in lines.splitlines() if line.strip()}
-        return [str(self.library), *(flag for name, flag in self.libraries.items() if name in missing), "-lm", "-pthread"]
+        used = [flag for name, flag in self.libraries.items() if f" U {name}" in lines]
+        return [str(self.library), *used, "-lm", "-pthread"]
 
 
 class Beside(Ouro):

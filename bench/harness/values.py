@@ -71,7 +71,7 @@ def document():
         Figure("peak_mib", "JSON, 100 MB: memory at its peak", "MiB", (Bar(0.7, PEER),))], input="document.json")]
 
 
-MEMORY = (("slots", "instance with four slots", (Bar(48.5), Bar(1, PEER))), ("plain", "instance with a dictionary of four", (Bar(96.5), Bar(1, PEER))),
+MEMORY = (("slots", "instance with four slots", (Bar(1, PEER),)), ("plain", "instance with a dictionary of four", (Bar(96.5), Bar(1, PEER))),
           ("list", "list, an item of a million", (Bar(8.05),)), ("lists4", "list of four", (Bar(1, PEER),)),
           ("table", "dict of strings, an entry of a million", (Bar(1, PEER),)),
           ("dict", "the same with strings and ints", (Bar(1, PEER),)), ("strings", "str of about ten", (Bar(1, PEER),)),

@@ -50,7 +50,7 @@ enum ouro_error {
   OURO_EINVAL = -2,  /* an argument outside what the function accepts */
   OURO_EBUSY = -3,   /* too late or too early for this call; or a thread did not come to a safepoint in time */
   OURO_ESYSTEM = -4, /* a system call failed; `errno` says why */
-  OURO_ESTOP = -5,   /* a visitor asked to stop */
+  OURO_ESTOP = -5,   /* a visitor asked to stop. errno: ECONNABORTED */
   OURO_EPERM = -6,   /* a second thread, where OURO_CONF=threads:1 promised that there is none */
   OURO_ETYPE = -7,   /* an object of the wrong type, or one that has no such operation. errno: ENOTSUP */
   OURO_EHASH = -8,   /* an object that cannot be hashed, as it may change. errno: EPROTOTYPE */

@@ -10,15 +10,15 @@
  *       ouro_decref(key), ouro_decref(value);
  *     }
  *
- * A key is any object that can be hashed; two keys are one where they are equal, so 1, 1.0 and true are. The order is that of the keys' first
- * insertion: another value under a key leaves it where it is, a key that was deleted and comes again comes last. Strings and ints are
- * compared where they lie; the hash and equality of other types are the program's functions: they run with no lock held, may do
+ * A key is any object that can be hashed; two keys are one where they are equal, so 1, 1.0 and true are. The order is that of the keys'
+ * first insertion: another value under a key leaves it where it is, a key that was deleted and comes again comes last. Strings and ints
+ * are compared where they lie; the hash and equality of other types are the program's functions: they run with no lock held, may do
  * anything, also to the dict, and may raise, which leaves the dict as it was.
  *
- * Memory: an empty one is its object, 32 bytes; up to eight entries are a block of 16 bytes each and 16 more. Beyond, each has 16 bytes
- * (8 in a set) and a cell of 2 or, beyond 1536 entries, 4 bytes, of which three quarters at most are in use; entries have an eighth to spare
- * at most where they are many. Keys that are neither strings nor ints of 64 bits cost every key 4 bytes more. What is deleted goes
- * back when a quarter remains.
+ * Memory: an empty one is its object, 32 bytes; up to eight entries are a block of 16 bytes each (8 in a set) and 16 more. Beyond, there
+ * are cells of 2 bytes or, beyond 1536 entries, of 4, of which three quarters at most are in use; entries to spare are a quarter at most
+ * where there are more than 512, and a sixteenth from 1 MiB on: a dict of a million has 24 to 26 bytes for each. Keys that are neither
+ * strings nor ints of 64 bits cost every key 4 bytes more. What is deleted goes back when an eighth remains.
  *
  * Cost, where it says O(1): on average, for keys that hash well, and O(entries) once in so many insertions, when the table grows. */
 #ifndef OURO_DICT_H
@@ -117,7 +117,8 @@ OURO_API int ouro_dict_delete_text(ouro_dict *dict, const char *key);
  * Cost:    O(entries). */
 OURO_API void ouro_dict_clear(ouro_dict *dict);
 
-/* Put all that another dict has, or that an iterable of pairs gives, into the dict; later ones replace earlier ones. The dict itself: nothing.
+/* Put all that another dict has, or that an iterable of pairs gives, into the dict; later ones replace earlier ones. The dict itself:
+ * nothing.
  * Errors:  OURO_EINVAL; OURO_ETYPE: it is neither, or one item is no tuple or list of two; OURO_EHASH, OURO_ENOMEM, OURO_ECHANGED, what the
  *          functions say. Of an iterable, or where a key is neither a string nor an int, what came before stays.
  * Calls:   those of the keys; the iterable's; what goes with values that were there.
@@ -152,16 +153,17 @@ OURO_API int ouro_dict_next(ouro_dict *dict, size_t *cursor, ouro_slot key, ouro
 
 /* A new iterator (ouro_next) over keys, values, or items: tuples of key and value. ouro_iterate of a dict is that of its keys. A step says
  * OURO_ECHANGED, from then on, where a key was added or taken out since the iterator was made.
- * Ownership: new; it holds the dict until it has come to the end.
+ * Ownership: new; it holds the dict.
  * Errors:    NULL, errno ENOMEM, EINVAL.
  * Threads:   any; two that share one each get some of the items.
- * Cost:      an object. A step allocates nothing, but for items whose last tuple somebody still holds. */
+ * Cost:      an object. A step allocates nothing, but for items, where it makes the tuple. */
 enum ouro_dict_part { OURO_DICT_KEYS, OURO_DICT_VALUES, OURO_DICT_ITEMS };
 OURO_API ouro_ref ouro_dict_iterator(ouro_dict *dict, enum ouro_dict_part part) OURO_ATTR_NEW;
 
 /* ---------------------------------------------------------------- sets: one item
  *
- * As keys of a dict; a frozenset cannot change, and can be hashed: one with the same items has the same hash, in whatever order they came. */
+ * As keys of a dict; a frozenset cannot change, and can be hashed: one with the same items has the same hash, in whatever order they
+ * came. */
 
 /* A new, empty set; a set or a frozenset of what an iterable gives (NULL: nothing). Of a frozenset: itself.
  * Ownership: new.
@@ -222,8 +224,8 @@ OURO_API int ouro_set_next(ouro_set *set, size_t *cursor, ouro_slot item);
 
 /* ---------------------------------------------------------------- sets: algebra
  *
- * `other` is a set, a frozenset, or any iterable whose items can be hashed. A result is of the type of the first: a set of a set, a frozenset
- * of a frozenset. Items of the first come first, in their order.
+ * `other` is a set, a frozenset, or any iterable whose items can be hashed. A result is of the type of the first: a set of a set, a
+ * frozenset of a frozenset. Items of the first come first, in their order.
  * Errors, of all: OURO_EINVAL, OURO_ENOMEM; OURO_ETYPE: not iterable, or a frozenset to be changed; OURO_EHASH; what the functions say; as
  * a code, or as NULL and its errno. Each set is looked at as it is at one moment; they are not held together. */
 
@@ -239,10 +241,9 @@ OURO_API ouro_ref ouro_set_difference(ouro_set *set, void *other) OURO_ATTR_NEW;
 OURO_API ouro_ref ouro_set_symmetric_difference(ouro_set *set, void *other) OURO_ATTR_NEW;
 
 /* The same, in place: what is in either, in both, ... is in `set` afterwards.
- * Errors:  a code, as above. Where a function of the program's fails in the middle, update and symmetric_difference_update have done a part.
+ * Errors:  a code, as above. What was done before something failed in the middle stays done.
  * Calls:   hash and equality of the items; what goes with those that are taken out.
- * Threads: any; item after item, but for intersection and difference, which take effect at one moment and put back nothing that others
- *          take out meanwhile.
+ * Threads: any; item after item, of the walked one as it was at one moment.
  * Cost:    O(items of both). */
 OURO_API int ouro_set_update(ouro_set *set, void *other);
 OURO_API int ouro_set_intersection_update(ouro_set *set, void *other);

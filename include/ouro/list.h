@@ -48,7 +48,7 @@ static inline bool ouro_is_list(const void *object) {
   return ouro_type_of(object) == &ouro_list_type || ouro_is_instance(object, &ouro_list_type);
 }
 
-/* Where a slice begins or ends, left out as in x[:]. */
+/* Where a slice begins or ends, or its step, left out as in x[::]. */
 #define OURO_LEFT_OUT PTRDIFF_MIN
 
 /* ---------------------------------------------------------------- tuple
@@ -92,8 +92,8 @@ static inline void *ouro_tuple_at(const ouro_tuple *tuple, size_t index) {
  * Cost:    O(1). */
 OURO_API int ouro_tuple_get(const ouro_tuple *tuple, ptrdiff_t index, ouro_slot item);
 
-/* tuple[start:stop:step], first + second, tuple * times, as Python has them: what is outside is left out, OURO_LEFT_OUT is the beginning or
- * the end; a negative number of times is none.
+/* tuple[start:stop:step], first + second, tuple * times, as Python has them: what is outside is left out, OURO_LEFT_OUT is the beginning,
+ * the end or a step of 1; a negative number of times is none.
  * Ownership: new; the tuple itself, where all of it is asked for.
  * Errors:    NULL, errno ENOMEM, EPERM; EINVAL: step is 0.
  * Threads:   any that holds references.
@@ -217,8 +217,8 @@ OURO_API void ouro_list_clear(ouro_list *list);
  * Cost:    O(items). */
 OURO_API void ouro_list_reverse(ouro_list *list);
 
-/* list[start:stop:step], first + second, list * times, as Python has them: what is outside is left out, OURO_LEFT_OUT is the beginning or
- * the end; a negative number of times is none.
+/* list[start:stop:step], first + second, list * times, as Python has them: what is outside is left out, OURO_LEFT_OUT is the beginning,
+ * the end or a step of 1; a negative number of times is none.
  * Ownership: new.
  * Errors:    NULL, errno ENOMEM, EPERM; EINVAL: step is 0.
  * Threads:   any; each list as it is at one moment, concat: the same one.

@@ -99,7 +99,7 @@ OURO_API ouro_ref ouro_str_get(const ouro_str *str, ptrdiff_t index) OURO_ATTR_N
  * Cost:    some instructions; nothing is made. */
 OURO_API int ouro_str_next(const ouro_str *str, size_t *cursor, uint32_t *point);
 
-/* The code points [start:stop:step], as Python's slice; OURO_LEFT_OUT for a start or stop that is not given. What lies outside is left out.
+/* The code points [start:stop:step], as Python's slice; OURO_LEFT_OUT for each that is not given. What lies outside is left out.
  * Ownership: new; the string itself where that is all of it.
  * Errors:    NULL, errno ENOMEM, EPERM; EINVAL: a step of 0.
  * Threads:   any that holds a reference.

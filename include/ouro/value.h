@@ -69,7 +69,8 @@ struct ouro_protocols {
 
 /* ---------------------------------------------------------------- codes and errors */
 
-/* The code that errno stands for, after a function that returned NULL; OURO_ESYSTEM for any errno that is not in <ouro/base.h>.
+/* The code that errno stands for, after a function that returned NULL; OURO_ESYSTEM for any errno that is not in <ouro/base.h>. (A code
+ * of a program's own, which one of its functions returned, has none: it comes as EPROTO.)
  * Threads: any; it is about the calling thread's errno.
  * Cost:    O(1). */
 OURO_API int ouro_code_of_errno(int number);
@@ -90,7 +91,7 @@ static inline int ouro_give(ouro_slot slot, ouro_ref made) {
 /* Raise `error`, any object, as what went wrong: the thread keeps it until it is taken, or another is raised.
  *     if (!found) return ouro_raise(error);
  * Ownership: borrowed.
- * Returns:   OURO_ERAISED, for the caller to return; OURO_EPERM.
+ * Returns:   OURO_ERAISED, for the caller to return; OURO_EPERM; OURO_EINVAL (NULL), and what was raised before stays.
  * Calls:     what goes with an error that was raised before and never taken.
  * Threads:   any, each has its own; what a thread that ends has not taken is released.
  * Cost:      O(1). */

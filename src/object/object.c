@@ -21,7 +21,11 @@ void ouro__must_attach(const void *object) {
   errno = saved;
 }
 
-void ouro__thread_begins(void) { ouro__collector_start(); }
+/* In a child of fork, a thread that is not there may have left an error with the number. */
+void ouro__thread_begins(void) {
+  ouro__collector_start();
+  ouro__values_left();
+}
 
 void ouro__thread_ends(void) {
   ouro__values_left();

@@ -58,7 +58,7 @@ static void forget_here(void) {
 
 void ouro__record_unused(ouro__thread *thread) {
   thread->system = 0;
-  thread->blocking = thread->keep = 0;
+  thread->blocking = thread->keep = thread->nested = thread->printing_count = 0;
   thread->section = NULL;
   ouro__store_relaxed(&thread->next_unused, unused);
   unused = thread;
@@ -81,7 +81,7 @@ static void detach(void) {
   ouro__thread *me = ouro__me;
   while (ouro__world_is_mine()) ouro__world_start(); /* it ends inside a function that it had called there */
   if (me->blocking) ouro__come_in();
-  me->blocking = me->keep = me->nested = 0;
+  me->blocking = me->keep = 0;
   me->section = NULL;
   ouro__at.depth = 0;
   do {

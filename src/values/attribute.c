@@ -2,24 +2,32 @@
  * cache, and for what numbers and epochs promise.
  *
  *   who asks                                       who changes a class
- *   reads epoch and number of the layout           changes it
- *   looks the name up                              begins another epoch
- *   epoch and number are still those? Caches it
+ *   reads epoch and number of the layout           says that it changes
+ *   does a class change? Then caches nothing       begins another epoch
+ *   looks the name up                              changes it
+ *   epoch and number are still those? Caches it    says that it has
  *
- * So what was looked up before the change, and is cached after it, is of the epoch before: whoever would use it finds the other one. */
+ * So what was looked up before the change, and is cached after it, is of the epoch before; and whoever has seen the change finds the other
+ * one. */
 #include "values/class.h"
 
 #define METHOD (UINT64_C(1) << 31) /* of a cache's word; the rest of the lower half is the method's index */
 
 static _Atomic uint64_t epoch = 1;
 static _Atomic uint64_t numbers; /* that were given */
+static _Atomic uint32_t changing; /* classes that are being changed */
 
 uint32_t ouro__layout_number(void) {
   uint64_t number = ouro__add_relaxed(&numbers, 1) + 1;
   return number < UINT32_MAX ? (uint32_t)number : 0; /* I-CLASS-3 */
 }
 
-void ouro__classes_changed(void) { atomic_fetch_add_explicit(&epoch, 1, memory_order_release); }
+void ouro__classes_change(void) {
+  ouro__add_relaxed(&changing, 1);
+  atomic_fetch_add_explicit(&epoch, 1, memory_order_release); /* who sees it, sees the line before */
+}
+
+void ouro__classes_changed(void) { atomic_fetch_sub_explicit(&changing, 1, memory_order_release); }
 
 /* ---------------------------------------------------------------- numbers */
 
@@ -109,6 +117,7 @@ static int look_in_instance(void *object, const ouro__layout *layout, uint32_t p
 static int look_up(void *object, void *name, ouro_attr_cache *cache, found *it) {
   ouro__layout *layout = ouro__layout_of(object);
   uint64_t now = cache ? epoch_for(layout) : 0;
+  bool steady = cache && !ouro__load_acquire(&changing); /* pairs with the release of who has changed one */
   uint32_t number = number_of(object), place = ouro__place_of(layout, name);
   if (place) cache_word(cache, layout, number, place);
   *it = (found){NULL, OURO__NOWHERE};
@@ -116,7 +125,7 @@ static int look_up(void *object, void *name, ouro_attr_cache *cache, found *it) 
   if (code) return code == 1 ? (int)IN_INSTANCE : code;
   code = look_in_classes(ouro__class_of_layout(layout), name, it);
   if (code != 1) return code;
-  bool settled = cache && !place && !it->value && ouro__load_acquire(&epoch) == now;
+  bool settled = steady && !place && !it->value && ouro__load_acquire(&epoch) == now;
   if (settled && number_of(object) == number) cache_word(cache, layout, number, METHOD | it->method);
   return IN_CLASS;
 }
@@ -288,18 +297,20 @@ int ouro__class_get_attr(void *object, void *name, ouro_slot value) {
   return OURO_OK;
 }
 
-/* The value that is replaced is held here as well, so that nothing goes in the hold. One value in place of another changes nothing for
- * caches. */
+/* The value that is replaced is held here as well, so that nothing goes in the hold, which is that of the dict: so the two steps are one.
+ * One value in place of another changes nothing for caches. */
 int ouro__class_set_attr(void *object, void *name, void *value) {
-  ouro_class *self = object;
+  ouro_dict *attrs = ((ouro_class *)object)->attrs;
   ouro_object *before = NULL;
   ouro__hold hold;
-  if (OURO_UNLIKELY(!self->attrs)) return OURO_EKEY; /* cleared by the collector */
-  ouro__hold_write(&hold, self);
-  int there = ouro_dict_get(self->attrs, name, &before);
-  int code = there < 0 ? there : value ? ouro_dict_set(self->attrs, name, value) : ouro_dict_delete(self->attrs, name);
-  if (there == 0 || !value) ouro__classes_changed();
-  ouro__hold_end(&hold, self);
+  if (OURO_UNLIKELY(!attrs)) return OURO_EKEY; /* cleared by the collector */
+  ouro__hold_write(&hold, attrs);
+  int there = ouro_dict_get(attrs, name, &before);
+  bool matters = there == 0 || !value;
+  if (matters) ouro__classes_change();
+  int code = there < 0 ? there : value ? ouro_dict_set(attrs, name, value) : ouro_dict_delete(attrs, name);
+  if (matters) ouro__classes_changed();
+  ouro__hold_end(&hold, attrs);
   ouro_xdecref(before);
   if (value) return code;
   return code == 1 ? OURO_OK : code == 0 ? OURO_EKEY : code;

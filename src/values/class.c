@@ -33,11 +33,12 @@ uint32_t ouro__class_add_key(ouro_class *self, ouro_str *name) {
   uint32_t index = ouro__class_key(self, name), count = ouro__load_relaxed(&self->key_count);
   bool added = index == OURO__NOWHERE && count < OURO__KEYS_MOST;
   if (added) {
+    ouro__classes_change();
     put_key(self, name);
+    ouro__classes_changed();
     index = count;
   }
   ouro__hold_end(&hold, self);
-  if (added) ouro__classes_changed();
   return index;
 }
 

@@ -18,8 +18,8 @@
  * first `room` of them; all other names are in its overflow.
  *
  * A caller's cache is one word, so that no thread sees half of it: the layout's number, and below it the PLACE of the value, its offset in
- * the instance; or METHOD, and the index of a method in its class. A place holds for the layout for ever. What a method's name means
- * may change with any class of the order, or when the name becomes a key. So each such change begins another EPOCH, and before the first
+ * the instance; or METHOD, and the index of a method in its class. A place holds for the layout for ever. What a method's name means may
+ * change with any class of the order, or when the name becomes a key. So each such change begins another EPOCH first, and before the first
  * method is found by a layout in an epoch, the layout is given another number: what was cached under the one before is never hit again.
  *
  * I-CLASS-1  keys[0 .. key_count) are different interned strings; neither changes, but that more are added
@@ -76,7 +76,7 @@ struct ouro_class {
   ouro__method *methods;
   uint16_t *cells;                 /* where a method's name is in `methods`, and one more; 0: no name. Open addressing, by hash */
   uint32_t slot_count, order_count, method_count, cell_mask;
-  ouro_dict *attrs;                /* attributes of the class itself; changed in its hold */
+  ouro_dict *attrs;                /* attributes of the class itself; changed in the dict's hold */
   ouro_str *init;                  /* "__init__" */
   ouro_attr_cache init_cache;
   char *name;
@@ -167,7 +167,8 @@ bool ouro__class_valid(const ouro_class *self);
 /* A number that no layout had before. */
 uint32_t ouro__layout_number(void);
 
-/* Something has changed in a class, just before, by which names may mean something else. */
+/* Something changes in a class by which names may mean something else: before, and after. */
+void ouro__classes_change(void);
 void ouro__classes_changed(void);
 
 int ouro__class_get_attr(void *self, void *name, ouro_slot value);

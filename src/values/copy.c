@@ -16,7 +16,8 @@
  *
  * I-COPY-1  an entry without a copy: its original has begun, is immutable, and has not ended
  * I-COPY-2  the number of entries is at most half the number of places
- * I-COPY-3  on the stack, an address with ENDS set: its original has begun; without: it may have */
+ * I-COPY-3  on the stack, an address with ENDS set: its original has begun, and is held by its entry; without: it may have, and is held by
+ *           the stack: functions of the program that run in between may empty whatever it was found in */
 #include <string.h>
 
 #include "values/guard.h"
@@ -184,6 +185,7 @@ static int give_shell(ouro_copier *copier, ouro_object *original) {
 
 /* ---------------------------------------------------------------- the walk */
 
+/* An address without ENDS is owned from then on. */
 static int push(ouro_copier *copier, uintptr_t word) {
   if (copier->depth == copier->room) {
     size_t room = copier->room ? copier->room * 2 : STACK_FIRST;
@@ -205,10 +207,12 @@ typedef struct pusher {
 static void push_slot(ouro_visitor *visitor, uintptr_t *word, void *object, uintptr_t empty) {
   pusher *it = (pusher *)(void *)visitor;
   (void)empty;
-  if (word && !it->code && !is_atomic(object)) it->code = push(it->copier, (uintptr_t)object);
+  if (!word || it->code || is_atomic(object)) return;
+  it->code = push(it->copier, (uintptr_t)object);
+  if (!it->code) ouro_incref(object);
 }
 
-/* What it holds is to begin next, in the order in which it is shown. The shell, or the immutable original, keeps it meanwhile. */
+/* What it holds is to begin next, in the order in which it is shown. */
 static int push_all(ouro_copier *copier, ouro_object *holder) {
   pusher it = {{push_slot}, copier, OURO_OK};
   size_t first = copier->depth;
@@ -303,19 +307,30 @@ static int end(ouro_copier *copier, ouro_object *original) {
   return shell == original ? OURO_OK : fill(copier, shell);
 }
 
+/* Take the uppermost address from the stack, and do what it says. */
+static int step(ouro_copier *copier) {
+  uintptr_t word = copier->stack[--copier->depth];
+  ouro_object *original = (ouro_object *)(word & ~(uintptr_t)ENDS);
+  if (word & ENDS) return end(copier, original);
+  int code = begin(copier, original);
+  ouro_decref(original);
+  return code;
+}
+
 static int walk(ouro_copier *copier, ouro_object *root) {
   int code = push(copier, (uintptr_t)root);
-  while (!code && copier->depth) {
-    uintptr_t word = copier->stack[--copier->depth];
-    ouro_object *original = (ouro_object *)(word & ~(uintptr_t)ENDS);
-    code = word & ENDS ? end(copier, original) : begin(copier, original);
-  }
+  if (!code) ouro_incref(root);
+  while (!code && copier->depth) code = step(copier);
   return code;
 }
 
 /* Keeps errno. */
 static void release_all(ouro_copier *copier) {
   int saved = errno;
+  while (copier->depth) {
+    uintptr_t word = copier->stack[--copier->depth];
+    if (!(word & ENDS)) ouro_decref((void *)word);
+  }
   for (size_t i = 0; i < copier->places; i++) {
     ouro_xdecref(copier->entries[i].original);
     ouro_xdecref(copier->entries[i].copy);

@@ -244,7 +244,8 @@ typedef struct source {
   bool negative, any;
 } source;
 
-static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1c && c <= 0x1f); }
+/* Of C's isspace. (To str.strip also \x1c to \x1f are white; to Python's int() and float() they are not.) */
+static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 

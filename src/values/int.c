@@ -155,7 +155,8 @@ typedef struct source {
   bool negative;
 } source;
 
-static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1c && c <= 0x1f); }
+/* Of C's isspace. (To str.strip also \x1c to \x1f are white; to Python's int() and float() they are not.) */
+static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 /* The base that the two characters at `text` announce; 0: none. */
 static unsigned announced(const char *text) {

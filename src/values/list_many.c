@@ -139,6 +139,7 @@ static int gather_slice(ouro__gathered *to, const ouro_list *list, const ouro__s
 ouro_ref ouro_list_slice(ouro_list *list, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t step) {
   OURO_ASSERT(ouro_is_list(list));
   if (step == 0) return ouro__fail(OURO_EINVAL);
+  if (step == OURO_LEFT_OUT) step = 1;
   ouro__hold hold;
   ouro__gathered it = {NULL, 0};
   ouro__hold_read(&hold, list);
@@ -205,6 +206,7 @@ int ouro_list_slice_set(ouro_list *list, ptrdiff_t start, ptrdiff_t stop, ptrdif
   OURO_ASSERT(ouro_is_list(list));
   ouro__gathered with = {NULL, 0};
   if (step == 0) return OURO_EINVAL;
+  if (step == OURO_LEFT_OUT) step = 1;
   int code = ouro__gather(&with, iterable);
   if (code) return code;
   ouro__hold hold;
@@ -220,6 +222,7 @@ int ouro_list_slice_delete(ouro_list *list, ptrdiff_t start, ptrdiff_t stop, ptr
   OURO_ASSERT(ouro_is_list(list));
   ouro__gathered out = {NULL, 0};
   if (step == 0) return OURO_EINVAL;
+  if (step == OURO_LEFT_OUT) step = 1;
   ouro__hold hold;
   ouro__hold_write(&hold, list);
   int code = OURO_OK;

@@ -9,7 +9,8 @@
  * I-INT-1  an int is an ouro__big just where its value does not fit in 64 bits: so the two are never equal, and a big one is farther from 0
  * I-INT-2  the last limb of an ouro__big, its highest, is not 0
  * I-HASH-1 numbers that are equal have one residue modulo 2^61 - 1 (a prime, so that fractions have one too: "Hashing of numeric types" in
- *          the library reference of CPython), and the hash is that, under the key of the process. Who needs spread bits spreads them: see table.h */
+ *          the library reference of CPython), and the hash is that, under the key of the process. Who
+ *          needs spread bits spreads them: see table.h */
 #ifndef OURO_VALUES_NUMBER_H
 #define OURO_VALUES_NUMBER_H
 

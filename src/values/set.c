@@ -44,11 +44,43 @@ static ouro_ref made_or_code(ouro_set *set, bool frozen, int code) {
   return ouro__fail(code);
 }
 
-/* Put an item in, whatever the set is: 1, 0, or a code. */
-static int put(ouro_set *set, void *item) {
+static OURO_NOINLINE int put_slowly(ouro_set *set, void *item) {
   ouro__key key;
   int code = ouro__key_of(item, &key);
   return code ? code : ouro__table_put_new(&set->table, WORDS, &key, NULL);
+}
+
+OURO_INLINE ouro__key key_of(void *item, enum ouro__key_kind kind) {
+  return kind == OURO__KEY_STR ? ouro__key_of_str(item) : ouro__key_of_int(item);
+}
+
+/* An item that is known, among such, for who is alone and finds room: 1, 0; else a code that means nothing. */
+OURO_INLINE int put_simple(ouro__table *table, void *item, enum ouro__key_kind kind) {
+  ouro__key key = key_of(item, kind);
+  ouro__probe probe = {0};
+  int code = OURO_EBUSY;
+  if (OURO_UNLIKELY(!ouro__enter_alone())) return code;
+  if (OURO_LIKELY(ouro__all_simple(table) && (table->block || ouro__table_reserve(table, WORDS, 1, false)))) {
+    if (ouro__find_simple(table->block, WORDS, key, kind, &probe)) {
+      code = 0;
+    } else if (OURO_LIKELY(ouro__has_room(table))) {
+      ouro__table_add_at(table, WORDS, key.hash, ouro_newref(item), NULL, &probe);
+      code = 1;
+    }
+  }
+  ouro__leave_alone();
+  return code;
+}
+
+/* Put an item in, whatever the set is: 1, 0, or a code. */
+static int put(ouro_set *set, void *item) {
+  int code = OURO_EBUSY;
+  if (OURO_LIKELY(ouro__is_str_exact(item))) {
+    code = put_simple(&set->table, item, OURO__KEY_STR);
+  } else if (OURO_LIKELY(ouro__int_is_small(item))) {
+    code = put_simple(&set->table, item, OURO__KEY_INT);
+  }
+  return OURO_LIKELY(code >= 0) ? code : put_slowly(set, item);
 }
 
 static int put_all(ouro_set *set, void *iterable) {

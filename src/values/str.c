@@ -200,7 +200,7 @@ static ouro_ref every(const ouro_str *str, const ouro__slice *slice) {
 }
 
 ouro_ref ouro_str_slice(ouro_str *str, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t step) {
-  if (OURO_LIKELY(step == 1)) {
+  if (OURO_LIKELY(step == 1 || step == OURO_LEFT_OUT)) {
     bool some = ouro__str_range(ouro_str_length(str), &start, &stop) && start < stop;
     return some ? part_of(str, (size_t)start, (size_t)(stop - start)) : ouro__str_empty();
   }

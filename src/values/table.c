@@ -621,7 +621,8 @@ int ouro__table_iterate(ouro__table *table, unsigned words, _Atomic size_t *curs
     int code = before == SIZE_MAX ? 0 : ouro__table_next(table, words, &after, held);
     if (code == 0) after = SIZE_MAX;
     if (code < 0) return code;
-    if (OURO_LIKELY(atomic_compare_exchange_strong_explicit(cursor, &before, after, memory_order_relaxed, memory_order_relaxed))) return code;
+    bool mine = atomic_compare_exchange_strong_explicit(cursor, &before, after, memory_order_relaxed, memory_order_relaxed);
+    if (OURO_LIKELY(mine)) return code;
     if (code == 0) return 0;
     ouro_decref(held[0]);
     ouro_xdecref(held[1]);

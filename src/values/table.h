@@ -21,7 +21,8 @@
  * filled without a look at any key: a run through memory instead of a miss for each string. (A distance of FAR or more is stored as FAR: of
  * such, the key is asked. That takes that many keys with one hash.)
  *
- * I-TABLE-1  entries that are no holes: `live` (fewer, where the collector has cleared some); live <= used <= room < 2^bits; 4 live <= 3 cells
+ * I-TABLE-1  entries that are no holes: `live` (fewer, where the collector has cleared some); live <= used <= room < 2^bits; live at most
+ *            three quarters of the cells
  * I-TABLE-2  each entry with a key has one cell, which a probe for its hash comes by; a hole has none; without cells, its byte of `tags`
  * I-TABLE-3  a probe for any entry's hash comes by cells whose distances are at least its own
  * I-TABLE-4  the last entry in use is no hole
@@ -125,7 +126,8 @@ typedef struct ouro__key {
   } u;
 } ouro__key;
 
-/* 32 bits of a hash, each of which depends on most that are below: also hashes that are numbers in a row, or multiples of one, lie apart. */
+/* 32 bits of a hash, each of which depends on most that are below: also hashes that are numbers in a row, or multiples of one, lie
+ * apart. */
 static inline uint32_t ouro__spread(uint64_t hash) { return (uint32_t)(hash * UINT64_C(0x9e3779b97f4a7c15) >> 32); }
 
 static inline ouro__key ouro__key_of_str(void *str) {
@@ -426,15 +428,16 @@ ouro__key ouro__key_of_entry(const ouro__block *block, unsigned words, uint32_t 
 
 /* ---------------------------------------------------------------- with no hold */
 
-/* Begin the object's hold, to change it where `write`, and look for the key. 1 or 0: there, at *probe, or not, and the hold is in force; or a
- * code, and it is not: what equality said. Between compares, for which no hold is in force, the table may have changed: then all is
+/* Begin the object's hold, to change it where `write`, and look for the key. 1 or 0: there, at *probe, or not, and the hold is in force;
+ * or a code, and it is not: what equality said. Between compares, for which no hold is in force, the table may have changed: then all is
  * looked through anew. */
 int ouro__table_seek(ouro__table *table, unsigned words, const ouro__key *key, bool write, ouro__hold *hold, ouro__probe *probe);
 
 /* Is the key there? 1, 0, or a code. */
 int ouro__table_has(ouro__table *table, unsigned words, const ouro__key *key);
 
-/* Put it in, where it is not there; 1: so it was; 0: there already; or a code. `value` (of a dict) and the key get references of their own. */
+/* Put it in, where it is not there; 1: so it was; 0: there already; or a code. `value` (of a dict) and the key get references of their
+ * own. */
 int ouro__table_put_new(ouro__table *table, unsigned words, const ouro__key *key, void *value);
 
 /* Take it out, and release what it held. 1: it was there; 0; or a code. */
@@ -448,10 +451,12 @@ typedef struct ouro__shown {
 } ouro__shown;
 int ouro__table_step(ouro__table *table, unsigned words, uint32_t *number, ouro__shown *item);
 
-/* The same, without a hash, and OURO_ECHANGED where the table has changed since the walk began. *cursor: the version then, and the next number; 0: begin. */
+/* The same, without a hash, and OURO_ECHANGED where the table has changed since the walk began. *cursor: the version then, and the next
+ * number; 0: begin. */
 int ouro__table_next(ouro__table *table, unsigned words, size_t *cursor, void *held[2]);
 
-/* A cursor for a walk that begins now; and what an iterator does, which threads may share: a step with its cursor. After the last one, none. */
+/* A cursor for a walk that begins now; and what an iterator does, which threads may share: a step with its cursor. After the last one,
+ * none. */
 size_t ouro__table_cursor(ouro__table *table);
 int ouro__table_iterate(ouro__table *table, unsigned words, _Atomic size_t *cursor, void *held[2]);
 

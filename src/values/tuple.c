@@ -78,6 +78,7 @@ int ouro_tuple_get(const ouro_tuple *tuple, ptrdiff_t index, ouro_slot item) {
 ouro_ref ouro_tuple_slice(ouro_tuple *tuple, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t step) {
   OURO_ASSERT(ouro_is_tuple(tuple));
   if (step == 0) return ouro__fail(OURO_EINVAL);
+  if (step == OURO_LEFT_OUT) step = 1;
   ouro__slice slice = ouro__slice_of(ouro_tuple_count(tuple), start, stop, step);
   if (step == 1 && slice.count == ouro_tuple_count(tuple)) return ouro_newref(tuple);
   ouro_tuple *made = ouro__tuple_blank(slice.count);

@@ -14,6 +14,7 @@ static const struct {
     {ENOMEM, OURO_ENOMEM},   {EINVAL, OURO_EINVAL}, {EBUSY, OURO_EBUSY},     {EPERM, OURO_EPERM},   {ENOTSUP, OURO_ETYPE},
     {EPROTOTYPE, OURO_EHASH}, {ENOENT, OURO_EKEY},  {ENXIO, OURO_EINDEX},    {ERANGE, OURO_ERANGE}, {EILSEQ, OURO_EUTF8},
     {ESTALE, OURO_ECHANGED}, {ELOOP, OURO_EDEEP},   {ECANCELED, OURO_ERAISED}, {EBADMSG, OURO_ESYNTAX},
+    {ECONNABORTED, OURO_ESTOP},
 };
 
 enum { CODES = sizeof codes / sizeof *codes };
@@ -25,16 +26,18 @@ int ouro_code_of_errno(int number) {
   return OURO_ESYSTEM;
 }
 
+/* Of OURO_ESYSTEM, errno says why already. A code of the program's own has no errno, and must not come out as what errno was before. */
 void *ouro__fail(int code) {
-  for (int i = 0; i < CODES; i++) {
-    if (codes[i].code == code) errno = codes[i].number;
-  }
-  return NULL; /* OURO_ESYSTEM: errno says why already */
+  int i = 0;
+  while (i < CODES && codes[i].code != code) i++;
+  if (code != OURO_ESYSTEM) errno = i < CODES ? codes[i].number : EPROTO;
+  return NULL;
 }
 
 /* ---------------------------------------------------------------- what a thread has */
 
 int ouro_raise(void *error) {
+  if (!error) return OURO_EINVAL;
   if (!ouro__attached()) return OURO_EPERM;
   ouro_setref(&ouro__me->raised, error);
   return OURO_ERAISED;

@@ -1,5 +1,5 @@
-/* tests/values/keys.h - keys for tests of dicts and sets: of all kinds, equal ones that are different objects, ones that collide, ones whose
- * functions raise or change the container. */
+/* tests/values/keys.h - keys for tests of dicts and sets: of all kinds, equal ones that are different objects, ones that collide, ones
+ * whose functions raise or change the container. */
 #ifndef OURO_TEST_KEYS_H
 #define OURO_TEST_KEYS_H
 

@@ -643,6 +643,56 @@ static void *look_each_turn(void *arg) {
   return NULL;
 }
 
+/* Who has seen a change calls by it at once, also while the one that makes it has not returned. */
+static void *change_each_turn(void *arg) {
+  turns *it = arg;
+  void *function = ouro_borrow(ouro_function_new("m", give_7, NULL));
+  for (size_t i = 1; i <= it->rounds; i++) {
+    while (atomic_load(&it->looked) < i) {
+      ouro_safepoint();
+    }
+    TEST_CHECK(ouro_attr_set(it->self, name_of("m"), function) == OURO_OK);
+    atomic_store(&it->changed, i);
+  }
+  drop(function);
+  return NULL;
+}
+
+static void wait_for_the_change(turns *it) {
+  for (bool seen = false; !seen;) {
+    void *value = NULL;
+    TEST_CHECK(ouro_attr_get(it->self, name_of("m"), &value) == OURO_OK);
+    seen = ouro_type_of(value) == &ouro_function_type;
+    drop(value);
+    ouro_safepoint();
+  }
+}
+
+static void who_has_seen_a_change_calls_by_it(void **state) {
+  (void)state;
+  turns it = {.rounds = test_count(20000, 500)};
+  pthread_t thread;
+  TEST_CHECK(pthread_create(&thread, NULL, change_each_turn, &it) == 0);
+  for (size_t i = 1; i <= it.rounds; i++) {
+    it.self = CLASS(.name = "C", .methods = METHODS({"m", gives_1}));
+    it.made = instance_of(it.self);
+    for (int k = 0; k < 3; k++) {
+      TEST_CHECK(method_number(it.made, name_of("m"), &it.cache) == 1);
+    }
+    atomic_store(&it.looked, i);
+    wait_for_the_change(&it);
+    TEST_CHECK(method_number(it.made, name_of("m"), &it.cache) == 7);
+    while (atomic_load(&it.changed) < i) {
+      ouro_safepoint();
+    }
+    drop(it.made);
+    drop(it.self);
+  }
+  ouro_blocking_begin();
+  TEST_CHECK(pthread_join(thread, NULL) == 0);
+  ouro_blocking_end();
+}
+
 static void changes_are_seen_by_other_threads(void **state) {
   (void)state;
   turns it = {.self = CLASS(.name = "C", .methods = METHODS({"m", gives_1})), .rounds = test_count(2000, 200)};
@@ -682,6 +732,7 @@ int main(int argc, char **argv) {
       CLASS_TEST(classes_have_attributes_of_their_own),
       CLASS_TEST(threads_at_one_instance_in_all_pairs),
       CLASS_TEST(changes_are_seen_by_other_threads),
+      CLASS_TEST(who_has_seen_a_change_calls_by_it),
       /* Once there were several threads, objects are locked for ever: the same by those ways. */
       CLASS_TEST(random_operations_agree_with_a_model),
       CLASS_TEST(the_instance_goes_before_the_classes),

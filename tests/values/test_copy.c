@@ -482,6 +482,39 @@ static void copies_within_copies_end(void **state) {
   drop(top);
 }
 
+/* A hash that takes all out of the lists that it can reach, the original and what is copied so far. */
+static ouro_list *emptied;
+static int hash_that_empties(void *self, uint64_t *hash) {
+  void *held = left_of(self);
+  *hash = 1;
+  if (!emptied || !held || held == emptied) return OURO_OK;
+  ouro_list_clear(held);
+  ouro_list_clear(emptied);
+  return OURO_OK;
+}
+static const ouro_protocols emptying_protocols = {.hash = hash_that_empties};
+static ouro_type emptying_type = {.name = "emptying", .size = sizeof(node), .base = &node_type, .protocols = &emptying_protocols};
+
+static void what_waits_to_be_copied_is_held(void **state) {
+  (void)state;
+  ouro_list *original = ouro_borrow(ouro_list_new());
+  node *key = node_of(&emptying_type, 0);
+  ouro_setref(&key->left, original);
+  void *dict = ouro_borrow(ouro_dict_new());
+  assert_int_equal(ouro_dict_set(dict, key, ouro_none), OURO_OK);
+  assert_int_equal(ouro_list_append_move(original, ouro_adopt(dict)), OURO_OK);
+  for (size_t i = 0; i < 50; i++) assert_int_equal(ouro_list_append_move(original, ouro_adopt(node_new(i))), OURO_OK);
+  emptied = original;
+  ouro_list *copy = deep(original);
+  emptied = NULL;
+  assert_int_equal(ouro_list_count(copy), 0);
+  assert_int_equal(ouro_list_count(original), 0);
+  drop(copy);
+  drop(key);
+  drop(original);
+  ouro_gc_collect(2);
+}
+
 static void copies_are_finalized_like_any(void **state) {
   (void)state;
   node *original = node_of(&noting_type, 1);
@@ -822,6 +855,7 @@ int main(void) {
       OBJECT_TEST(copied_is_told_when_all_below_is_complete),
       OBJECT_TEST(what_a_types_function_says_is_told),
       OBJECT_TEST(copies_within_copies_end),
+      OBJECT_TEST(what_waits_to_be_copied_is_held),
       OBJECT_TEST(copies_are_finalized_like_any),
       OBJECT_TEST(a_chain_of_any_length_is_copied_on_a_small_stack),
       OBJECT_TEST(random_graphs_keep_their_shape),

@@ -1,8 +1,14 @@
 /* tests/values/test_function.c - functions, methods of classes, bound methods: what they are called with, what they are equal to, how they
- * print and how they go.
+ * print and how they go; errors that are raised, and threads that end, in the middle of things.
  *
- * Linked with: libouro (static), support/support.c, object/objects.c, cmocka. */
+ * Linked with: libouro (static), support/support.c, object/objects.c, cmocka, threads. */
 #include "values/classes.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* ---------------------------------------------------------------- functions */
 
@@ -286,6 +292,170 @@ static void each_allocation_may_fail(void **state) {
 }
 #endif
 
+/* ---------------------------------------------------------------- errors, threads */
+
+static void raise_a_number(void *self) {
+  (void)self;
+  void *error = number(101);
+  (void)ouro_raise(error);
+  drop(error);
+}
+static ouro_type raiser_type = {.name = "raiser", .size = sizeof(ouro_object), .finalize = raise_a_number};
+
+static void raise_a_raiser(void) {
+  void *raiser = ouro_borrow(ouro_new(&raiser_type));
+  assert_int_equal(ouro_raise(raiser), OURO_ERAISED);
+  drop(raiser);
+}
+
+static void what_a_finalizer_raises_is_nobodys(void **state) {
+  (void)state;
+  void *error = number(5), *raised;
+  assert_int_equal(ouro_raise(error), OURO_ERAISED);
+  drop(ouro_borrow(ouro_new(&raiser_type)));
+  raised = ouro_borrow(ouro_raised_take());
+  assert_ptr_equal(raised, error);
+  drop(raised);
+  drop(ouro_borrow(ouro_new(&raiser_type)));
+  assert_true(ouro_borrow(ouro_raised_take()) == NULL);
+  raise_a_raiser();
+  assert_int_equal(ouro_raise(error), OURO_ERAISED); /* what goes for it raises another one */
+  raised = ouro_borrow(ouro_raised_take());
+  assert_ptr_equal(raised, error);
+  drop(raised);
+  drop(error);
+}
+
+static void *raise_and_end(void *arg) {
+  (void)arg;
+  raise_a_raiser();
+  return NULL;
+}
+
+static void raise_when_called(ouro_weak *weak, void *data, void *held) {
+  (void)weak;
+  (void)held;
+  (void)ouro_raise(data);
+}
+
+/* Its last error is referred to weakly, and the callback raises another. */
+static void *raise_and_end_with_callback(void *weak) {
+  void *error = ouro_borrow(ouro_new(&raiser_type));
+  *(void **)weak = ouro_borrow(ouro_weak_new_callback(error, raise_when_called, ouro_true, NULL));
+  (void)ouro_raise(error);
+  drop(error);
+  return NULL;
+}
+
+static void *find_none_raised(void *arg) {
+  (void)arg;
+  TEST_CHECK(ouro_thread_attach() == OURO_OK);
+  TEST_CHECK(ouro_borrow(ouro_raised_take()) == NULL);
+  return NULL;
+}
+
+static void in_a_thread(void *(*body)(void *arg), void *arg) {
+  pthread_t thread;
+  TEST_CHECK(pthread_create(&thread, NULL, body, arg) == 0);
+  ouro_blocking_begin();
+  TEST_CHECK(pthread_join(thread, NULL) == 0);
+  ouro_blocking_end();
+}
+
+/* The next thread has the number of the one before, and nothing that it left. */
+static void an_error_goes_with_its_thread(void **state) {
+  (void)state;
+  void *weak = NULL;
+  in_a_thread(raise_and_end, NULL);
+  in_a_thread(find_none_raised, NULL);
+  in_a_thread(raise_and_end_with_callback, &weak);
+  in_a_thread(find_none_raised, NULL);
+  drop(weak);
+}
+
+static int end_thread(void *closure, void *const *args, size_t count, ouro_slot result) {
+  (void)closure;
+  (void)args;
+  (void)count;
+  (void)result;
+  pthread_exit(NULL);
+}
+
+static void *end_in_call(void *function) {
+  void *result = NULL;
+  TEST_CHECK(ouro_call(function, NULL, 0, &result) == OURO_OK); /* not OURO_EDEEP: it does not return */
+  return NULL;
+}
+
+static void a_thread_may_end_within_a_call(void **state) {
+  (void)state;
+  void *function = ouro_borrow(ouro_function_new("end", end_thread, NULL));
+  for (int i = 0; i < OURO_DEEPEST + 50; i++) {
+    in_a_thread(end_in_call, function);
+  }
+  drop(function);
+}
+
+/* ---------------------------------------------------------------- fork */
+
+/* In the middle of its text it raises an error, and stays there. */
+static _Atomic bool is_printing, may_go_on;
+static int print_for_long(void *self, ouro_buffer *out) {
+  (void)self;
+  (void)out;
+  (void)ouro_raise(ouro_true);
+  atomic_store(&is_printing, true);
+  ouro_blocking_begin();
+  while (!atomic_load(&may_go_on)) {
+    sched_yield();
+  }
+  ouro_blocking_end();
+  return OURO_OK;
+}
+static const ouro_protocols long_protocols = {.repr = print_for_long};
+static ouro_type long_type = {.name = "long", .size = sizeof(ouro_object), .protocols = &long_protocols};
+
+static void *print_list(void *shown) {
+  drop(ouro_borrow(ouro_repr(shown)));
+  drop(ouro_borrow(ouro_raised_take()));
+  return NULL;
+}
+
+static void *find_nothing_left(void *shown) {
+  find_none_raised(NULL);
+  TEST_CHECK(ouro__me->nested == 0);
+  ouro_list_clear(shown);
+  void *text = ouro_borrow(ouro_repr(shown));
+  TEST_CHECK(text && strcmp(ouro_str_text(text), "[]") == 0);
+  drop(text);
+  return NULL;
+}
+
+/* A thread that comes in the child has the number of the one that is not there. */
+static void a_child_begins_anew(void **state) {
+  (void)state;
+  void *shown = ouro_borrow(ouro_list_new());
+  pthread_t thread;
+  assert_int_equal(ouro_list_append_move(shown, ouro_new(&long_type)), OURO_OK);
+  TEST_CHECK(pthread_create(&thread, NULL, print_list, shown) == 0);
+  while (!atomic_load(&is_printing)) {
+    ouro_safepoint();
+  }
+  pid_t child = fork();
+  if (child == 0) {
+    in_a_thread(find_nothing_left, shown);
+    _exit(0);
+  }
+  int status = 1;
+  TEST_CHECK(child > 0 && waitpid(child, &status, 0) == child);
+  assert_int_equal(status, 0);
+  atomic_store(&may_go_on, true);
+  ouro_blocking_begin();
+  TEST_CHECK(pthread_join(thread, NULL) == 0);
+  ouro_blocking_end();
+  drop(shown);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       CLASS_TEST(a_function_is_called_with_its_closure),
@@ -296,6 +466,10 @@ int main(void) {
       CLASS_TEST(functions_become_methods),
       CLASS_TEST(bound_methods_are_equal_by_what_they_bind),
       CLASS_TEST(endless_calls_end),
+      CLASS_TEST(what_a_finalizer_raises_is_nobodys),
+      CLASS_TEST(an_error_goes_with_its_thread),
+      CLASS_TEST(a_thread_may_end_within_a_call),
+      CLASS_TEST(a_child_begins_anew),
 #ifdef OURO_FAULTS
       CLASS_TEST(each_allocation_may_fail),
 #endif

@@ -446,7 +446,7 @@ static void text_that_is_no_int(void **state) {
     int base, number;
   } known[] = {{"", 10, EBADMSG},    {" ", 10, EBADMSG},   {"-", 10, EBADMSG},    {"+-1", 10, EBADMSG}, {"1 2", 10, EBADMSG},
                {"12a", 10, EBADMSG}, {"0x", 0, EBADMSG},   {"0x", 16, EBADMSG},   {"012", 0, EBADMSG},  {"2", 2, EBADMSG},
-               {"1.0", 10, EBADMSG}, {"0x1", 10, EBADMSG}, {"1_000", 10, EBADMSG}, {"1", 1, EINVAL},     {"1", 37, EINVAL},
+               {"1.0", 10, EBADMSG}, {"\x1c" "1", 10, EBADMSG}, {"0x1", 10, EBADMSG}, {"1_000", 10, EBADMSG}, {"1", 1, EINVAL},     {"1", 37, EINVAL},
                {"1", -2, EINVAL},    {"99999999999999999999999999x", 10, EBADMSG}};
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
     errno = 0;

@@ -169,6 +169,7 @@ static void there_is_one_of_each_short_one(void **state) {
   ouro_list *all = ouro_borrow(ouro_list_of(3, empty, a, empty));
   assert_ptr_equal(ouro_borrow(ouro_str_join(empty, all)), a);
   assert_ptr_equal(ouro_borrow(ouro_str_slice(ab, 0, 1, 1)), a);
+  assert_ptr_equal(ouro_borrow(ouro_str_slice(ab, 0, 1, OURO_LEFT_OUT)), a);
   assert_ptr_equal(ouro_borrow(ouro_str_slice(ab, 1, OURO_LEFT_OUT, -5)), b);
   assert_ptr_equal(ouro_borrow(ouro_str_slice(ab, 2, OURO_LEFT_OUT, 1)), empty);
   assert_ptr_equal(ouro_borrow(ouro_str_get(ab, -1)), b);

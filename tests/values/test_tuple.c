@@ -82,6 +82,9 @@ static void slices_concat_repeat(void **state) {
   PRINTS(thrice, "(3, 1, 3, 1, 3, 1)");
   ouro_tuple *whole = ouro_borrow(ouro_tuple_slice(five, OURO_LEFT_OUT, OURO_LEFT_OUT, 1));
   assert_ptr_equal(whole, five);
+  drop(whole);
+  whole = ouro_borrow(ouro_tuple_slice(five, OURO_LEFT_OUT, OURO_LEFT_OUT, OURO_LEFT_OUT));
+  assert_ptr_equal(whole, five);
   assert_null(ouro_borrow(ouro_tuple_slice(five, 0, 1, 0)));
   assert_null(ouro_borrow(ouro_tuple_repeat(five, PTRDIFF_MAX)));
   assert_int_equal(errno, ENOMEM);
