@@ -13,6 +13,9 @@
  * Equality is that of the code points: nothing is normalised. Order is that of the code points, too. A hash is taken once, of 32 bits, by
  * SipHash under a key that is random in each process.
  *
+ * Its repr is Python's, but that of what is not ASCII it escapes control characters, ends of lines and paragraphs and noncharacters alone:
+ * here are no tables that say what else Unicode calls unprintable.
+ *
  * Strings refer to nothing and never change, so all that is here may be called by any number of threads at once. Arguments that are strings
  * are trusted to be strings (ouro_is_str); what takes a void * checks. */
 #ifndef OURO_STR_H

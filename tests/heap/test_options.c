@@ -170,14 +170,17 @@ static void every_code_has_a_name_and_a_sentence(void **state) {
   } codes[] = {
       {OURO_OK, "OURO_OK"},       {OURO_ENOMEM, "OURO_ENOMEM"},   {OURO_EINVAL, "OURO_EINVAL"},
       {OURO_EBUSY, "OURO_EBUSY"}, {OURO_ESYSTEM, "OURO_ESYSTEM"}, {OURO_ESTOP, "OURO_ESTOP"},
-      {OURO_EPERM, "OURO_EPERM"},
+      {OURO_EPERM, "OURO_EPERM"}, {OURO_ETYPE, "OURO_ETYPE"}, {OURO_EHASH, "OURO_EHASH"},
+      {OURO_EKEY, "OURO_EKEY"}, {OURO_EINDEX, "OURO_EINDEX"}, {OURO_ERANGE, "OURO_ERANGE"},
+      {OURO_EUTF8, "OURO_EUTF8"}, {OURO_ECHANGED, "OURO_ECHANGED"}, {OURO_EDEEP, "OURO_EDEEP"},
+      {OURO_ERAISED, "OURO_ERAISED"}, {OURO_ESYNTAX, "OURO_ESYNTAX"},
   };
   for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
     assert_string_equal(ouro_err_name(codes[i].code), codes[i].name);
     assert_true(strlen(ouro_strerror(codes[i].code)) > 5);
     assert_string_not_equal(ouro_strerror(codes[i].code), "unknown error");
   }
-  static const int unknown[] = {1, 7, -7, -100, INT32_MAX, INT32_MIN};
+  static const int unknown[] = {1, 7, OURO_ESYNTAX - 1, -100, INT32_MAX, INT32_MIN};
   for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
     assert_string_equal(ouro_strerror(unknown[i]), "unknown error");
     assert_non_null(ouro_err_name(unknown[i]));

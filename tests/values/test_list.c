@@ -54,6 +54,7 @@ static ptrdiff_t model_find(const model *it, int64_t value) {
 static ptrdiff_t model_slice(const model *it, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t step, ptrdiff_t places[MODEL_ROOM],
                              ptrdiff_t *begin) {
   ptrdiff_t n = it->count, found = 0;
+  step = step == OURO_LEFT_OUT ? 1 : step;
   ptrdiff_t from = start == OURO_LEFT_OUT ? (step > 0 ? 0 : n - 1) : start < 0 ? start + n : start;
   ptrdiff_t to = stop == OURO_LEFT_OUT ? (step > 0 ? n : -1) : stop < 0 ? stop + n : stop;
   if (step > 0 && from < 0) {
@@ -122,7 +123,8 @@ static void do_set(both *it) {
 }
 
 static void do_slice(both *it) {
-  ptrdiff_t places[MODEL_ROOM], begin, start = place_or_none(it), stop = place_or_none(it), step = below(it, 9) - 4;
+  ptrdiff_t places[MODEL_ROOM], begin, start = place_or_none(it), stop = place_or_none(it), step = below(it, 10) - 4;
+  step = step == 5 ? OURO_LEFT_OUT : step;
   ouro_list *slice = ouro_borrow(ouro_list_slice(it->seq, start, stop, step));
   if (step == 0) {
     TEST_CHECK(slice == NULL && errno == EINVAL);
