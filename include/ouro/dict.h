@@ -1,7 +1,7 @@
 /* ouro/dict.h - dictionaries and sets that keep the order of insertion: dict, set, frozenset.
  *
  *     OURO_AUTO(ouro_dict) ages = ouro_dict_new();
- *     ouro_dict_set_text(ages, "Ada", ouro_int_new(36));    // (its reference is the caller's: ouro_dict_set_move takes it over)
+ *     ouro_dict_set_move(ages, ouro_str_from("Ada"), ouro_int_new(36));   // takes both over; ouro_dict_set borrows
  *
  *     size_t cursor = 0;
  *     void *key, *value;

@@ -180,7 +180,7 @@ static ouro__block *block_new(unsigned words, unsigned bits, size_t room, bool h
   if (!block) return NULL;
   *block = (ouro__block){.bits = (uint8_t)bits, .hashed = hashed};
   if (bits) {
-    block->u.room = room;
+    block->u.large.room = (uint32_t)room;
   } else {
     block->little = (uint8_t)room;
   }
@@ -202,6 +202,7 @@ static void pack_into(ouro__block *to, const ouro__block *from, unsigned words) 
     at++;
   }
   to->used = at;
+  if (to->bits) to->u.large.first = 0;
 }
 
 static void pack(ouro__table *table, unsigned words) {
@@ -253,7 +254,7 @@ static bool extend(ouro__table *table, unsigned words, size_t room) {
   if (!block) return false;
   table->block = block;
   if (block->bits) {
-    block->u.room = room;
+    block->u.large.room = (uint32_t)room;
   } else {
     block->little = (uint8_t)room;
   }
@@ -533,14 +534,17 @@ static int put_all(ouro__table *to, const ouro__block *from, unsigned words) {
 int ouro__table_copied(ouro__table *table, unsigned words) {
   if (ouro__all_simple(table)) return OURO_OK; /* which are their own copies */
   ouro__table *made = ouro_new(words == OURO__OF_DICT ? &ouro_dict_type : &ouro_set_type);
+  ouro__block *from; /* not the table's own: hash and equality may change that */
   if (!made) return ouro__code();
-  int code = put_all(made, table->block, words);
+  int code = ouro__table_clone(table, words, &from) ? OURO_OK : OURO_ENOMEM;
+  if (!code && from) code = put_all(made, from, words);
   if (!code) {
     uint32_t version = table->version, live = made->live;
     ouro__block *block = ouro__table_exchange(made, NULL, 0);
     ouro__table_exchange(made, ouro__table_exchange(table, block, live), 0);
     table->version = version; /* of a frozenset: its hash, which nobody has asked for */
   }
+  ouro__block_drop(from, words);
   ouro_decref(made);
   return code;
 }
@@ -687,6 +691,10 @@ bool ouro__table_valid(const ouro__table *table, unsigned words) {
   size_t live = whole_entries(block, words);
   if (live != table->live || block->used > ouro__room(block) || ouro__room(block) > limit_of(block->bits)) return false;
   if (block->used && ouro__is_hole(ouro__entry_at(block, words, block->used - 1), words)) return false;
+  if (block->bits && block->u.large.first > block->used) return false;
+  for (uint32_t i = 0; block->bits && i < block->u.large.first; i++) {
+    if (!ouro__is_hole(ouro__entry_at(block, words, i), words)) return false; /* I-TABLE-7 */
+  }
   for (uint32_t i = 0; i < block->used; i++) {
     ouro_object **entry = ouro__entry_at(block, words, i);
     if (words == OURO__OF_DICT && !entry[0] != !entry[1]) return false;

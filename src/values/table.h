@@ -28,6 +28,7 @@
  * I-TABLE-4  the last entry in use is no hole
  * I-TABLE-5  not hashed: all keys are simple
  * I-TABLE-6  `version` changes whenever a key comes or goes, or entries move
+ * I-TABLE-7  with cells: all entries below `first` are holes; so who takes out the first one again and again does not walk over all before it
  *
  * What is said here to need the hold is called within the object's hold (guard.h). */
 #ifndef OURO_VALUES_TABLE_H
@@ -48,7 +49,9 @@ typedef struct ouro__block {
   uint8_t unused;
   union {
     uint64_t tags;   /* without cells: a byte for each entry, 0 for holes, the first one's the lowest */
-    uint64_t room;   /* with cells */
+    struct {
+      uint32_t room, first; /* with cells; there is no entry before `first` (I-TABLE-7) */
+    } large;
   } u;
 } ouro__block;
 
@@ -98,7 +101,7 @@ static inline ouro_object **ouro__entry_at(const ouro__block *block, unsigned wo
   return (ouro_object **)(void *)(ouro__cells(block) + ouro__cells_bytes(block->bits)) + number * words;
 }
 
-static inline size_t ouro__room(const ouro__block *block) { return block->bits ? (size_t)block->u.room : block->little; }
+static inline size_t ouro__room(const ouro__block *block) { return block->bits ? (size_t)block->u.large.room : block->little; }
 
 static inline uint32_t *ouro__hashes(const ouro__block *block, unsigned words) {
   return (uint32_t *)(void *)ouro__entry_at(block, words, ouro__room(block));
@@ -385,6 +388,23 @@ static inline void ouro__table_add_at(ouro__table *table, unsigned words, uint32
   ouro__index_put_at(table->block, hash, ouro__entry_append(table, words, key, value), probe);
 }
 
+/* The number of the first entry from `number` on that is whole; `used` where there is none. */
+static inline uint32_t ouro__next_entry(const ouro__block *block, unsigned words, uint32_t number) {
+  uint32_t used = block ? block->used : 0;
+  if (used && block->bits && number < block->u.large.first) number = block->u.large.first;
+  for (; number < used; number++) {
+    ouro_object **entry = ouro__entry_at(block, words, number);
+    if (OURO_LIKELY(entry[0] && (words == 1 || entry[1]))) break;
+  }
+  return number;
+}
+
+/* The first entry has been taken out, or all have. */
+static inline void ouro__first_moves(ouro__block *block, unsigned words) {
+  uint32_t first = ouro__next_entry(block, words, block->u.large.first);
+  block->u.large.first = first < block->used ? first : block->used;
+}
+
 /* Make a hole of the entry found; what it held is the caller's. */
 static inline void ouro__table_take(ouro__table *table, unsigned words, const ouro__probe *probe, void *held[2]) {
   ouro__block *block = table->block;
@@ -395,6 +415,7 @@ static inline void ouro__table_take(ouro__table *table, unsigned words, const ou
   if (words == OURO__OF_DICT) entry[1] = NULL;
   ouro__index_erase(block, words, probe);
   while (block->used && ouro__is_hole(ouro__entry_at(block, words, block->used - 1), words)) block->used--;
+  if (block->bits && probe->number <= block->u.large.first) ouro__first_moves(block, words);
   OURO__SET(table->live, table->live - 1);
   table->version++;
   if (OURO_UNLIKELY((size_t)table->live * OURO__SHRINK_BELOW < ouro__room(block)) && (block->bits || block->hashed))
@@ -409,16 +430,6 @@ ouro__block *ouro__table_exchange(ouro__table *table, ouro__block *block, uint32
 
 /* *block: one with all that the table has, with references of its own; NULL where that is nothing. false: no memory. */
 bool ouro__table_clone(const ouro__table *table, unsigned words, ouro__block **block);
-
-/* The number of the first entry from `number` on that is whole; `used` where there is none. */
-static inline uint32_t ouro__next_entry(const ouro__block *block, unsigned words, uint32_t number) {
-  uint32_t used = block ? block->used : 0;
-  for (; number < used; number++) {
-    ouro_object **entry = ouro__entry_at(block, words, number);
-    if (OURO_LIKELY(entry[0] && (words == 1 || entry[1]))) break;
-  }
-  return number;
-}
 
 /* Room for just so many, in a table that has no block yet. */
 bool ouro__table_make_room(ouro__table *table, unsigned words, size_t count, bool hashed);

@@ -935,6 +935,74 @@ static int calculate(void) {
   return ouro_gc_verify(NULL, 0) != 0;
 }
 
+/* The first key goes and another comes, again and again: the holes before the first are never walked over twice. */
+static void the_first_goes_and_another_comes(void **state) {
+  (void)state;
+  enum { KEPT = 300, ROUNDS = 5000 };
+  ouro_dict *dict = ouro_borrow(ouro_dict_new());
+  for (int i = 0; i < KEPT + ROUNDS; i++) {
+    void *key = ouro_borrow(ouro_int_new(i));
+    assert_int_equal(ouro_dict_set(dict, key, key), OURO_OK);
+    drop(key);
+    if (i < KEPT) {
+      continue;
+    }
+    size_t cursor = 0;
+    int64_t first = -1;
+    assert_int_equal(ouro_dict_next(dict, &cursor, &key, NULL), 1);
+    assert_int_equal(ouro_int_get(key, &first), OURO_OK);
+    assert_int_equal(first, i - KEPT);
+    assert_int_equal(ouro_dict_delete(dict, key), 1);
+    drop(key);
+    if (i % 97 == 0) {
+      assert_true(ouro__dict_valid(dict));
+    }
+  }
+  assert_int_equal(ouro_dict_count(dict), KEPT);
+  drop(dict);
+}
+
+/* A key that refers to the dict, and whose hash empties the copy of it that is just being brought in order. */
+typedef struct emptying {
+  ouro_object base;
+  OURO_OWNED(void) held;
+} emptying;
+
+static const ouro_dict *not_to_be_emptied;
+
+static int emptying_hash(void *self, uint64_t *hash) {
+  void *held = ouro_borrow(((emptying *)self)->held);
+  *hash = 5;
+  if (not_to_be_emptied && held && held != not_to_be_emptied) {
+    ouro_dict_clear(held);
+  }
+  return OURO_OK;
+}
+
+static const ouro_protocols emptying_protocols = {.hash = emptying_hash};
+static ouro_type emptying_type = {.name = "emptying", .size = sizeof(emptying), .references = OURO_REFERENCES(offsetof(emptying, held)),
+                                  .protocols = &emptying_protocols};
+
+static void a_hash_may_empty_the_copy(void **state) {
+  (void)state;
+  ouro_dict *dict = ouro_borrow(ouro_dict_new());
+  for (int i = 0; i < 20; i++) {
+    emptying *key = ouro_borrow(ouro_new(&emptying_type));
+    ouro_setref(&key->held, dict);
+    assert_int_equal(ouro_dict_set(dict, key, ouro_none), OURO_OK);
+    drop(key);
+  }
+  not_to_be_emptied = dict;
+  void *copy = ouro_borrow(ouro_deepcopy(dict));
+  not_to_be_emptied = NULL;
+  assert_non_null(copy);
+  assert_true(ouro__dict_valid(copy));
+  assert_int_equal(ouro_dict_count(dict), 20);
+  drop(copy);
+  drop(dict);
+  ouro_gc_collect(2);
+}
+
 int main(int argc, char **argv) {
   if (argc > 1 && strcmp(argv[1], "calculate") == 0) {
     return calculate();
@@ -957,6 +1025,8 @@ int main(int argc, char **argv) {
       OBJECT_TEST(functions_may_fail),
       OBJECT_TEST(what_goes_may_change_the_dict),
       OBJECT_TEST(cycles_through_dicts_are_collected),
+      OBJECT_TEST(the_first_goes_and_another_comes),
+      OBJECT_TEST(a_hash_may_empty_the_copy),
 #ifdef OURO_FAULTS
       OBJECT_TEST(without_memory),
       OBJECT_TEST(what_takes_out_needs_no_memory),
