@@ -16,7 +16,6 @@
 
 #include "gc/gc.h"
 #include "object/object.h"
-#include "values/str.h"
 #include "values/weak_table.h"
 
 struct ouro_finalizer {
@@ -232,6 +231,8 @@ void ouro_finalizers_run(void) {
  *
  * Only the registry and interned strings have locks that all may need; those of containers are free at fork: see weak_table.h. */
 
+void (*ouro__intern_at_fork)(int moment);
+
 void ouro__values_fork(int moment) {
   if (moment == OURO_FORK_BEFORE_ALL) {
     ouro__acquire(&registry.lock);
@@ -240,5 +241,5 @@ void ouro__values_fork(int moment) {
   } else {
     ouro__lock_reset(&registry.lock);
   }
-  ouro__intern_fork(moment);
+  if (ouro__intern_at_fork) ouro__intern_at_fork(moment);
 }

@@ -46,7 +46,13 @@ typedef struct stripe {
 static stripe stripes[STRIPES] = {FOUR, FOUR, FOUR, FOUR};
 
 static stripe *stripe_of(uint32_t hash) { return &stripes[hash % STRIPES]; }
-static bool lock(stripe *table) { return ouro__values_lock(&table->lock, table); }
+static void intern_fork(int moment);
+static bool lock(stripe *table) {
+#if !defined(__GNUC__) /* else when the library is loaded: below */
+  ouro__intern_at_fork = intern_fork;
+#endif
+  return ouro__values_lock(&table->lock, table);
+}
 static void unlock(stripe *table, bool locked) { ouro__values_unlock(&table->lock, locked); }
 
 /* ---------------------------------------------------------------- the type */
@@ -334,7 +340,7 @@ bool ouro__intern_valid(const char **why) {
   return true;
 }
 
-void ouro__intern_fork(int moment) {
+static void intern_fork(int moment) {
   for (unsigned i = 0; i < STRIPES; i++) {
     if (moment == OURO_FORK_BEFORE_ALL) {
       ouro__acquire(&stripes[i].lock);
@@ -345,3 +351,7 @@ void ouro__intern_fork(int moment) {
     }
   }
 }
+
+#if defined(__GNUC__)
+__attribute__((constructor)) static void start(void) { ouro__intern_at_fork = intern_fork; }
+#endif

@@ -41,7 +41,7 @@ static inline void *ouro__number_new(ouro_type *type) {
     return object;
   }
 #endif
-  return ouro_new(type);
+  return ouro_borrow(ouro_new(type));
 }
 
 /* A new object goes out through a slot; NULL: the code of errno. */
@@ -51,8 +51,8 @@ static inline int ouro__give(void *object, ouro_slot result) {
   return OURO_OK;
 }
 
-static inline int ouro__give_int(int64_t value, ouro_slot result) { return ouro__give(ouro_int_new(value), result); }
-static inline int ouro__give_float(double value, ouro_slot result) { return ouro__give(ouro_float_new(value), result); }
+static inline int ouro__give_int(int64_t value, ouro_slot result) { return ouro__give(ouro_borrow(ouro_int_new(value)), result); }
+static inline int ouro__give_float(double value, ouro_slot result) { return ouro__give(ouro_borrow(ouro_float_new(value)), result); }
 
 /* An int from its absolute value and its sign. */
 int ouro__give_magnitude(uint64_t magnitude, bool negative, ouro_slot result);

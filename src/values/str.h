@@ -147,6 +147,5 @@ bool ouro__str_range(size_t length, ptrdiff_t *start, ptrdiff_t *stop);
 
 /* All of the table holds together; otherwise why not. No other thread may run. */
 bool ouro__intern_valid(const char **why);
-void ouro__intern_fork(int moment);
 
 #endif

@@ -472,8 +472,8 @@ size_t ouro__table_cursor(ouro__table *table);
 int ouro__table_iterate(ouro__table *table, unsigned words, _Atomic size_t *cursor, void *held[2]);
 
 static inline void ouro__shown_drop(const ouro__shown *item) {
-  ouro_xdecref(item->key.object);
-  ouro_xdecref(item->value);
+  ouro_xdecref(ouro_adopt(item->key.object));
+  ouro_xdecref(ouro_adopt(item->value));
 }
 
 /* Release all that a block holds, and free it: one that nobody else knows. NULL: nothing. */

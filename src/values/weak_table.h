@@ -226,4 +226,7 @@ static inline uint64_t ouro__hash_name(const void *bytes, size_t length, const u
   return ouro__siphash(bytes, length, key, 1, 3);
 }
 
+/* What interned strings have to do at fork: NULL where the program has none of them (values/intern.c sets it when it is loaded). */
+extern void (*ouro__intern_at_fork)(int moment);
+
 #endif

@@ -765,7 +765,9 @@ static void *change(void *arg) {
 static void an_object_is_copied_as_it_is_at_one_moment(void **state) {
   (void)state;
   changer it = {.bag = bag_new(SHARED)};
-  for (size_t i = 0; i < SHARED; i++) bag_put(it.bag, i, ouro_none);
+  node *first = node_new(0);
+  for (size_t i = 0; i < SHARED; i++) bag_put(it.bag, i, first);
+  drop(first);
   pthread_t thread;
   TEST_CHECK(pthread_create(&thread, NULL, change, &it) == 0);
   for (size_t round = 0; round < test_count(5000, 200); round++) {
