@@ -34,9 +34,10 @@ uint32_t ouro__place_of(const ouro__layout *layout, const ouro_str *name) {
 /* The same of a name that is about to be set: it becomes a key, where it can. */
 static uint32_t place_to_set(const ouro__layout *layout, ouro_str *name) {
   ouro_class *self = ouro__class_of_layout(layout);
-  uint32_t place = ouro__place_of(layout, name);
-  if (place || !layout->overflow || ouro__class_key(self, name) != OURO__NOWHERE) return place;
-  return place_of_key(layout, ouro__class_add_key(self, name));
+  uint32_t place = place_in_slots(self, name);
+  if (place || !layout->overflow) return place;
+  uint32_t key = ouro__class_key(self, name); /* looked for once: another thread may just be adding it */
+  return place_of_key(layout, key != OURO__NOWHERE ? key : ouro__class_add_key(self, name));
 }
 
 /* ---------------------------------------------------------------- the overflow */
