@@ -46,6 +46,10 @@ static void start(pthread_t *threads) {
   atomic_store(&reads, 0);
   atomic_store(&open_reads, 0);
   for (int i = 0; i < READERS; i++) TEST_CHECK(pthread_create(&threads[i], NULL, read_on, NULL) == 0);
+  while (!atomic_load(&reads)) { /* or all might be over before they begin */
+    ouro_safepoint();
+    test_sleep_ms(1);
+  }
 }
 
 static void end(pthread_t *threads) {
