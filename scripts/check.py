@@ -56,7 +56,7 @@ STAGES = [
     Stage('coverage', f'fault twin; lines of each layer below the doors, at least {LEAST_COVERAGE:.0f} %', 'build-coverage',
           ['-Db_coverage=true', '-Dfaults=true', '-Dc_args=-fprofile-update=single'],
           suites=['heap', 'os', 'trace', 'thread', 'object', 'gc', 'weak', 'values', 'misuse'],
-          patience=2, finish='coverage', tests_alone=True),
+          without=['once', 'slow'], patience=2, finish='coverage', tests_alone=True),
     Stage('bare', 'without GMP and yajl: the values', 'build-bare',
           ['-Dgmp=disabled', '-Djson=disabled', '-Dcommand=disabled', '-Dpython=disabled', '-Dman=disabled', '-Doptimization=0'],
           suites=['values'], without=['once', 'long'], tests_alone=True),
